@@ -1,4 +1,3 @@
-using System.CommandLine;
+using Shale.Cli;
 
-var root = new RootCommand("Lease GPU containers next to Filecoin data, over SSH, paid by the second.");
-return await root.Parse(args).InvokeAsync().ConfigureAwait(false);
+return await Shell.RunAsync(args).ConfigureAwait(false);
