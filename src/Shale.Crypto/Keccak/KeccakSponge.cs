@@ -1,0 +1,127 @@
+using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+
+namespace Shale.Crypto.Keccak;
+
+/// <summary>The sponge of FIPS 202 section 4 over Keccak-f[1600]. A value: copying it copies the state.</summary>
+internal struct KeccakSponge(int rate, byte suffix)
+{
+    // Rates in bytes and domain suffixes with the first padding bit (FIPS 202 section 6).
+    internal const int Shake128Rate = 168;
+    internal const int Shake256Rate = 136;
+    internal const int Sha3_256Rate = 136;
+    internal const int Sha3_512Rate = 72;
+    internal const byte Sha3Suffix = 0x06;
+    internal const byte ShakeSuffix = 0x1f;
+
+    private readonly int rate = rate;
+    private readonly byte suffix = suffix;
+    private KeccakState state;
+    private int position;
+    private bool squeezing;
+
+    internal static void Sha3_256(ReadOnlySpan<byte> message, Span<byte> digest) => Hash(Sha3_256Rate, Sha3Suffix, message, [], digest[..32]);
+
+    internal static void Sha3_512(ReadOnlySpan<byte> message, Span<byte> digest) => Hash(Sha3_512Rate, Sha3Suffix, message, [], digest[..64]);
+
+    internal static void Sha3_512(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, Span<byte> digest) => Hash(Sha3_512Rate, Sha3Suffix, first, second, digest[..64]);
+
+    internal static void Shake256(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, Span<byte> output) => Hash(Shake256Rate, ShakeSuffix, first, second, output);
+
+    internal void Absorb(ReadOnlySpan<byte> data)
+    {
+        if (squeezing)
+        {
+            throw new InvalidOperationException("The sponge is being squeezed.");
+        }
+
+        Span<ulong> lanes = state;
+        while (!data.IsEmpty)
+        {
+            var take = Math.Min(rate - position, data.Length);
+            if (take == rate)
+            {
+                for (var i = 0; i < rate / 8; i++)
+                {
+                    lanes[i] ^= BinaryPrimitives.ReadUInt64LittleEndian(data[(8 * i)..]);
+                }
+            }
+            else
+            {
+                for (var i = 0; i < take; i++)
+                {
+                    lanes[(position + i) >> 3] ^= (ulong)data[i] << (8 * ((position + i) & 7));
+                }
+            }
+
+            data = data[take..];
+            position += take;
+            if (position == rate)
+            {
+                KeccakPermutation.Permute(lanes);
+                position = 0;
+            }
+        }
+    }
+
+    internal void Squeeze(Span<byte> output)
+    {
+        Span<ulong> lanes = state;
+        if (!squeezing)
+        {
+            lanes[position >> 3] ^= (ulong)suffix << (8 * (position & 7));
+            lanes[(rate - 1) >> 3] ^= 0x80UL << (8 * ((rate - 1) & 7));
+            squeezing = true;
+            position = rate;
+        }
+
+        while (!output.IsEmpty)
+        {
+            if (position == rate)
+            {
+                KeccakPermutation.Permute(lanes);
+                position = 0;
+            }
+
+            var take = Math.Min(rate - position, output.Length);
+            if (BitConverter.IsLittleEndian)
+            {
+                MemoryMarshal.AsBytes(lanes).Slice(position, take).CopyTo(output);
+            }
+            else
+            {
+                for (var i = 0; i < take; i++)
+                {
+                    output[i] = (byte)(lanes[(position + i) >> 3] >> (8 * ((position + i) & 7)));
+                }
+            }
+
+            output = output[take..];
+            position += take;
+        }
+    }
+
+    /// <summary>Wipes the state, where it held a secret.</summary>
+    internal void Clear()
+    {
+        Span<ulong> lanes = state;
+        CryptographicOperations.ZeroMemory(MemoryMarshal.AsBytes(lanes));
+    }
+
+    private static void Hash(int rate, byte suffix, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, Span<byte> output)
+    {
+        var sponge = new KeccakSponge(rate, suffix);
+        sponge.Absorb(first);
+        sponge.Absorb(second);
+        sponge.Squeeze(output);
+        sponge.Clear();
+    }
+
+    [InlineArray(25)]
+    private struct KeccakState
+    {
+        private ulong lane;
+    }
+}

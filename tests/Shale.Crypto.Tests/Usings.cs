@@ -1,0 +1,4 @@
+global using System.Text.Json;
+global using Shale.TestPeers;
+global using Xunit;
+global using static Shale.Crypto.Tests.Vectors;
