@@ -62,7 +62,7 @@ internal static class Blake512
         block.Clear();
         rest.CopyTo(block);
         block[rest.Length] = 0x80;
-        if (rest.Length > BlockSize - 18)
+        if (rest.Length > BlockSize - 17)
         {
             // No room for the end mark and the length; the block after that holds no message bit, and counts as zero.
             Compress(h, block, total);
