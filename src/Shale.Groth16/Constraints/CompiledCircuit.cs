@@ -1,4 +1,5 @@
 using Shale.Bn254.Fields;
+using Shale.Groth16.Files;
 
 namespace Shale.Groth16.Constraints;
 
@@ -7,36 +8,27 @@ namespace Shale.Groth16.Constraints;
 public sealed class CompiledCircuit<TInput>
 {
     private readonly ICircuit<TInput> _circuit;
+    private readonly ConstraintRecorder _recorder;
 
     internal CompiledCircuit(ICircuit<TInput> circuit, ConstraintRecorder recorder, int wireCount)
     {
         _circuit = circuit;
-        Recorder = recorder;
-        WireCount = wireCount;
+        _recorder = recorder;
+        Constraints = recorder.Rows.Build(
+            wireCount, recorder.CountOf(WireKind.PublicOutput), recorder.CountOf(WireKind.PublicInput), recorder.CountOf(WireKind.PrivateInput));
     }
 
-    /// <summary>All wires with the constant one.</summary>
-    public int WireCount { get; }
-
-    /// <summary>The number of constraints.</summary>
-    public int ConstraintCount => Recorder.A.Count;
-
-    /// <summary>Public outputs: wires 1 and following.</summary>
-    public int PublicOutputCount => Recorder.CountOf(WireKind.PublicOutput);
-
-    /// <summary>Public inputs: the wires after the outputs.</summary>
-    public int PublicInputCount => Recorder.CountOf(WireKind.PublicInput);
-
-    /// <summary>Private inputs: the wires after the public ones.</summary>
-    public int PrivateInputCount => Recorder.CountOf(WireKind.PrivateInput);
+    /// <summary>The constraints, as setup, prover and <see cref="R1csFile"/> take them.</summary>
+    public R1cs Constraints { get; }
 
     /// <summary>Constraints and wires per gadget.</summary>
-    public GadgetNode Gadgets => Recorder.Root;
+    public GadgetNode Gadgets => _recorder.Root;
 
-    /// <summary>Terms that are not zero in the matrices A, B and C.</summary>
-    public (long A, long B, long C) TermCounts => (Recorder.A.TermCount, Recorder.B.TermCount, Recorder.C.TermCount);
+    /// <summary>Each wire's gadgets and name; null unless names were asked for.</summary>
+    internal IReadOnlyList<string>? WireNames => _recorder.WireNames;
 
-    internal ConstraintRecorder Recorder { get; }
+    /// <summary>Each constraint's gadgets and assertion; null unless names were asked for.</summary>
+    internal IReadOnlyList<string>? ConstraintNames => _recorder.ConstraintNames;
 
     /// <summary>Computes all wires. What the input breaks is named by <see cref="CircuitWitness.Failure"/>; nothing is thrown for it.</summary>
     public CircuitWitness Solve(TInput input) => Solve(input, null);
@@ -44,21 +36,8 @@ public sealed class CompiledCircuit<TInput>
     /// <summary>The same with some wires forced: what is computed after them follows from the forced values.</summary>
     internal CircuitWitness Solve(TInput input, IReadOnlyDictionary<int, Fr>? overrides)
     {
-        var system = ConstraintSystem.Solving(WireCount, overrides);
+        var system = ConstraintSystem.Solving(Constraints.WireCount, overrides);
         _circuit.Define(system, input);
         return system.TakeWitness();
-    }
-
-    /// <summary>The constraints that a witness breaks, by evaluating all of them.</summary>
-    internal IEnumerable<int> BrokenConstraints(ReadOnlyMemory<Fr> witness)
-    {
-        for (int i = 0; i < ConstraintCount; i++)
-        {
-            ReadOnlySpan<Fr> w = witness.Span;
-            if (Recorder.A.Evaluate(i, w) * Recorder.B.Evaluate(i, w) != Recorder.C.Evaluate(i, w))
-            {
-                yield return i;
-            }
-        }
     }
 }

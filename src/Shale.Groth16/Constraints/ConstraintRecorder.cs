@@ -1,3 +1,5 @@
+using Shale.Groth16.Files;
+
 namespace Shale.Groth16.Constraints;
 
 /// <summary>What a wire is; the order is that of the wires in iden3's formats.</summary>
@@ -21,10 +23,6 @@ internal sealed class ConstraintRecorder
     /// <param name="keepNames">Name every wire and constraint after its gadget: for tests and messages, not for a million of them.</param>
     public ConstraintRecorder(bool keepNames)
     {
-        var pool = new CoefficientPool();
-        A = new ConstraintRows(pool);
-        B = new ConstraintRows(pool);
-        C = new ConstraintRows(pool);
         _open.Push(Root);
         if (keepNames)
         {
@@ -33,11 +31,7 @@ internal sealed class ConstraintRecorder
         }
     }
 
-    public ConstraintRows A { get; }
-
-    public ConstraintRows B { get; }
-
-    public ConstraintRows C { get; }
+    public R1csBuilder Rows { get; } = new();
 
     public GadgetNode Root { get; } = new(string.Empty);
 
@@ -49,9 +43,7 @@ internal sealed class ConstraintRecorder
 
     public void Add(LinearCombination a, LinearCombination b, LinearCombination c, string assertion)
     {
-        A.Add(a);
-        B.Add(b);
-        C.Add(c);
+        Rows.AddConstraint(a, b, c);
         _open.Peek().OwnConstraints++;
         _constraintNames?.Add(Name(assertion));
     }

@@ -89,6 +89,17 @@ public sealed class ConstraintSystem
         return product;
     }
 
+    /// <summary>
+    /// a·b − subtrahend as a wire of its own; one constraint and one wire. The same as subtracting from <see cref="Multiply"/>'s result, but what
+    /// is calculated step by step stays one term and does not grow with each step.
+    /// </summary>
+    public Variable MultiplySubtract(in Variable a, in Variable b, in Variable subtrahend, string name)
+    {
+        Variable result = Wire(WireKind.Internal, name, (a.Value * b.Value) - subtrahend.Value);
+        AssertProduct(a, b, result + subtrahend, name);
+        return result;
+    }
+
     /// <summary>a². One constraint and one wire, or none for a constant.</summary>
     public Variable Square(in Variable a, string name = "square") => Multiply(a, a, name);
 

@@ -37,8 +37,8 @@ internal static class MontgomeryGadget
     {
         using GadgetScope scope = system.Enter("montgomery-add");
         Variable slope = system.Divide(b.V - a.V, b.U - a.U, "slope");
-        Variable u = system.Square(slope, "slope^2") - A - a.U - b.U;
-        Variable v = system.Multiply(slope, a.U - u, "slope*run") - a.V;
+        Variable u = system.MultiplySubtract(slope, slope, A + a.U + b.U, "u");
+        Variable v = system.MultiplySubtract(slope, a.U - u, a.V, "v");
         return new MontgomeryPoint(u, v);
     }
 
@@ -49,8 +49,8 @@ internal static class MontgomeryGadget
         Fr two = Fr.FromUInt64(2), three = Fr.FromUInt64(3);
         Variable square = system.Square(a.U, "u^2");
         Variable slope = system.Divide((three * square) + (two * A * a.U) + Fr.One, two * a.V, "slope");
-        Variable u = system.Square(slope, "slope^2") - A - (two * a.U);
-        Variable v = system.Multiply(slope, a.U - u, "slope*run") - a.V;
+        Variable u = system.MultiplySubtract(slope, slope, A + (two * a.U), "u");
+        Variable v = system.MultiplySubtract(slope, a.U - u, a.V, "v");
         return new MontgomeryPoint(u, v);
     }
 
@@ -63,10 +63,10 @@ internal static class MontgomeryGadget
         using GadgetScope scope = system.Enter("montgomery-add-twice");
         Fr two = Fr.FromUInt64(2);
         Variable first = system.Divide(b.V - a.V, b.U - a.U, "first slope");
-        Variable middle = system.Square(first, "first slope^2") - A - a.U - b.U;
+        Variable middle = system.MultiplySubtract(first, first, A + a.U + b.U, "middle u");
         Variable second = system.Divide(two * a.V, a.U - middle, "second slope sum") - first;
-        Variable u = system.Square(second, "second slope^2") - A - middle - a.U;
-        Variable v = system.Multiply(second, a.U - u, "slope*run") - a.V;
+        Variable u = system.MultiplySubtract(second, second, A + middle + a.U, "u");
+        Variable v = system.MultiplySubtract(second, a.U - u, a.V, "v");
         return new MontgomeryPoint(u, v);
     }
 }
