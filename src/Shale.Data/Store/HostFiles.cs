@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
-using System.Text;
 using Microsoft.Win32.SafeHandles;
+using Shale.Data.UnixFs;
 
 namespace Shale.Data.Store;
 
@@ -26,6 +26,9 @@ internal static unsafe partial class HostFiles
     private const int DirectoryOnly = 0x10000;
     private const int FormatMask = 0xf000;
     private const int FormatRegular = 0x8000;
+    private const int FormatDirectory = 0x4000;
+    private const int FormatLink = 0xa000;
+    private const int NoEntry = 2;
 
     /// <summary>Opens a regular file without following a link at its end; a pipe or device there is refused instead of waited for.</summary>
     public static FileStream OpenRead(string path)
@@ -46,8 +49,24 @@ internal static unsafe partial class HostFiles
         return new FileStream(handle, FileAccess.Read, bufferSize: 0);
     }
 
-    public static bool IsRegular(string path) =>
-        Statx(AtFdCwd, path, AtSymlinkNoFollow, StatxBasic, out var stat) == 0 && (stat.Mode & FormatMask) == FormatRegular;
+    /// <summary>Describes what stands at a path, the link itself where it is one; null where nothing does.</summary>
+    public static TreeEntry? Describe(string path)
+    {
+        if (Statx(AtFdCwd, path, AtSymlinkNoFollow, StatxBasic, out var stat) != 0)
+        {
+            return Marshal.GetLastPInvokeError() == NoEntry ? null : throw Failure("statx", path);
+        }
+
+        var kind = (stat.Mode & FormatMask) switch
+        {
+            FormatRegular => EntryKind.File,
+            FormatDirectory => EntryKind.Directory,
+            FormatLink => EntryKind.Symlink,
+            _ => EntryKind.Other,
+        };
+        var time = new UnixFsTime(stat.Modified.Seconds, stat.Modified.Nanoseconds);
+        return new TreeEntry(Path.GetFileName(path), kind, kind == EntryKind.File ? (long)stat.Size : 0, stat.Mode & 0xfffu, time);
+    }
 
     /// <summary>The identity of a file, the link itself where it is one; null where there is none.</summary>
     public static FileIdentity? Identity(string path)

@@ -55,25 +55,16 @@ public interface IFileTree
 /// <param name="root">Its path.</param>
 public sealed class HostFileTree(string root) : IFileTree
 {
-    /// <inheritdoc/>
-    public TreeEntry? Stat(string path)
-    {
-        var full = Full(path);
-        FileSystemInfo info = new FileInfo(full);
-        if (info.Attributes == (FileAttributes)(-1))
-        {
-            return null;
-        }
-
-        return Describe((info.Attributes & FileAttributes.Directory) != 0 && info.LinkTarget is null ? new DirectoryInfo(full) : info);
-    }
+    // Everything below a root, hidden entries included; links are entries, never followed.
+    private static readonly EnumerationOptions All = new() { AttributesToSkip = 0, IgnoreInaccessible = false, RecurseSubdirectories = false };
 
     /// <inheritdoc/>
-    public IEnumerable<TreeEntry> List(string path)
-    {
-        var options = new EnumerationOptions { AttributesToSkip = 0, IgnoreInaccessible = false, RecurseSubdirectories = false, ReturnSpecialDirectories = false };
-        return new DirectoryInfo(Full(path)).EnumerateFileSystemInfos("*", options).Select(Describe);
-    }
+    public TreeEntry? Stat(string path) => Store.HostFiles.Describe(Full(path));
+
+    /// <inheritdoc/>
+    public IEnumerable<TreeEntry> List(string path) =>
+        Directory.EnumerateFileSystemEntries(Full(path), "*", All)
+            .Select(full => Store.HostFiles.Describe(full) ?? throw new IOException($"{full} went away while its directory was listed"));
 
     /// <inheritdoc/>
     public Stream Open(string path) => Store.HostFiles.OpenRead(Full(path));
@@ -81,23 +72,6 @@ public sealed class HostFileTree(string root) : IFileTree
     /// <inheritdoc/>
     public string ReadLink(string path) =>
         new FileInfo(Full(path)).LinkTarget ?? throw new IOException($"{path} is no symbolic link any more");
-
-    private static TreeEntry Describe(FileSystemInfo info)
-    {
-        var kind = info.LinkTarget is not null ? EntryKind.Symlink
-            : (info.Attributes & FileAttributes.Directory) != 0 ? EntryKind.Directory
-            : Store.HostFiles.IsRegular(info.FullName) ? EntryKind.File : EntryKind.Other;
-        var ticks = info.LastWriteTimeUtc.Ticks - DateTime.UnixEpoch.Ticks;
-        var seconds = Math.DivRem(ticks, TimeSpan.TicksPerSecond, out var rest);
-        if (rest < 0)
-        {
-            seconds--;
-            rest += TimeSpan.TicksPerSecond;
-        }
-
-        var time = new UnixFsTime(seconds, (uint)rest * 100);
-        return new TreeEntry(info.Name, kind, kind == EntryKind.File ? ((FileInfo)info).Length : 0, (uint)info.UnixFileMode & 0xfff, time);
-    }
 
     private string Full(string path) => path.Length == 0 ? root : Path.Combine(root, path);
 }

@@ -1,3 +1,5 @@
+using Shale.Data.Cids;
+
 namespace Shale.Data.UnixFs;
 
 /// <summary>What decides that a directory is written as a HAMT.</summary>
@@ -42,6 +44,9 @@ public sealed record ImportPreset(string Name, int CidVersion, bool RawLeaves, i
 
     /// <summary>All of them.</summary>
     public static IReadOnlyList<ImportPreset> All { get; } = [UnixFsV1, UnixFsV0, KuboV1, IpfsCar];
+
+    /// <summary>A CID as long as every root under this preset, to stand in a CAR's header until the root is known.</summary>
+    public Cid RootPlaceholder => Cid.Create(CidVersion, Codec.DagPb, MultihashCode.Sha256, new byte[32]);
 
     /// <summary>Finds a preset; <c>kubo-v0</c> and <c>kubo</c> are other names for the profiles of 2015 and 2025.</summary>
     /// <param name="name">The name.</param>
