@@ -1,6 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
-using System.Text;
+using Shale.Crypto;
 using Shale.Wire;
 
 namespace Shale.Ssh.Keys;
@@ -41,6 +41,24 @@ public sealed partial class SshPublicKey
         key = new SshPublicKey(type, blob.ToArray());
         return true;
     }
+
+    /// <summary>Verifies a signature.</summary>
+    /// <param name="data">What was signed.</param>
+    /// <param name="signatureBlob">The signature blob.</param>
+    /// <param name="expectedSignatureAlgorithm">The algorithm that was agreed.</param>
+    /// <returns>The outcome.</returns>
+    public SignatureCheck Verify(ReadOnlySpan<byte> data, ReadOnlySpan<byte> signatureBlob, string expectedSignatureAlgorithm)
+    {
+        var reader = new WireReader(signatureBlob);
+        if (!reader.TryReadAscii(64, out var algorithm) || !reader.TryReadString(out var signature) || !reader.IsAtEnd)
+        {
+            return SignatureCheck.Bad;
+        }
+
+        return algorithm != expectedSignatureAlgorithm ? SignatureCheck.AlgorithmMismatch
+            : signature.Length == 64 && Ed25519.Verify(Blob.Span[^32..], data, signature) ? SignatureCheck.Ok
+            : SignatureCheck.Bad;
+    }
 }
 
 /// <summary>A user certificate.</summary>
@@ -65,20 +83,43 @@ public enum SignatureCheck
 }
 
 /// <summary>A host's private key.</summary>
-public abstract partial class HostKey : IDisposable
+public sealed partial class HostKey : IDisposable
 {
+    private readonly Ed25519PrivateKey _key;
+
+    /// <summary>Takes an Ed25519 seed.</summary>
+    /// <param name="seed">32 bytes.</param>
+    public HostKey(ReadOnlySpan<byte> seed)
+    {
+        _key = new Ed25519PrivateKey(seed);
+        var blob = new System.Buffers.ArrayBufferWriter<byte>();
+        var writer = new WireWriter(blob);
+        writer.WriteString("ssh-ed25519");
+        writer.WriteString(_key.PublicKey);
+        PublicKey = SshPublicKey.TryParse(blob.WrittenSpan, out var key) ? key : throw new CryptographicException("no key");
+    }
+
     /// <summary>Its public half.</summary>
-    public abstract SshPublicKey PublicKey { get; }
+    public SshPublicKey PublicKey { get; }
 
     /// <summary>The signature algorithms that it can sign with, best first.</summary>
-    public abstract IReadOnlyList<string> SignatureAlgorithms { get; }
+    public IReadOnlyList<string> SignatureAlgorithms { get; } = ["ssh-ed25519"];
 
     /// <summary>Signs.</summary>
     /// <param name="algorithm">One of <see cref="SignatureAlgorithms"/>.</param>
     /// <param name="data">What to sign.</param>
     /// <returns>The signature blob.</returns>
-    public abstract byte[] Sign(string algorithm, ReadOnlySpan<byte> data);
+    public byte[] Sign(string algorithm, ReadOnlySpan<byte> data)
+    {
+        var signature = new byte[64];
+        _key.Sign(data, signature);
+        var blob = new System.Buffers.ArrayBufferWriter<byte>();
+        var writer = new WireWriter(blob);
+        writer.WriteString(algorithm);
+        writer.WriteString(signature);
+        return blob.WrittenSpan.ToArray();
+    }
 
     /// <summary>Zeroes the key.</summary>
-    public abstract void Dispose();
+    public void Dispose() => _key.Dispose();
 }

@@ -1,0 +1,56 @@
+using System.Buffers;
+using System.IO.Pipelines;
+
+namespace Shale.Ssh.Connection;
+
+/// <summary>A channel's input: what is consumed of it is credited to the peer's window.</summary>
+internal sealed class CreditingPipeReader(PipeReader inner, Channel channel) : PipeReader
+{
+    private ReadOnlySequence<byte> _buffer;
+
+    public override void AdvanceTo(SequencePosition consumed) => AdvanceTo(consumed, consumed);
+
+    public override void AdvanceTo(SequencePosition consumed, SequencePosition examined)
+    {
+        var count = _buffer.Slice(_buffer.Start, consumed).Length;
+        _buffer = default;
+        inner.AdvanceTo(consumed, examined);
+        if (count > 0)
+        {
+            channel.Credit(count);
+        }
+    }
+
+    public override void CancelPendingRead() => inner.CancelPendingRead();
+
+    public override void Complete(Exception? exception = null)
+    {
+        // What lies unread is given back too, so that a peer whose input nobody wants can go on to its EOF.
+        if (inner.TryRead(out var rest))
+        {
+            var count = rest.Buffer.Length;
+            inner.AdvanceTo(rest.Buffer.End);
+            channel.Credit(count);
+        }
+
+        inner.Complete(exception);
+    }
+
+    public override async ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default)
+    {
+        var result = await inner.ReadAsync(cancellationToken);
+        _buffer = result.Buffer;
+        return result;
+    }
+
+    public override bool TryRead(out ReadResult result)
+    {
+        var read = inner.TryRead(out result);
+        if (read)
+        {
+            _buffer = result.Buffer;
+        }
+
+        return read;
+    }
+}
