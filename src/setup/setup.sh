@@ -51,7 +51,7 @@ setup_npm() {
 setup_images() { bash "$SHALE_ROOT/src/setup/images.sh" "$@"; }
 
 setup_demo() {
-  setup_packages libsecp256k1-1 debootstrap openssh-client dataset-fashion-mnist
+  setup_packages libsecp256k1-1 debootstrap openssh-client dataset-fashion-mnist gcc libc6-dev
   setup_docker
   setup_images debian
   [ ! -f "$SHALE_ROOT/contracts/package.json" ] || setup_npm "$SHALE_ROOT/contracts"

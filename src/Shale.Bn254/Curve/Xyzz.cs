@@ -26,6 +26,8 @@ internal struct Xyzz<TField, TCurve>
 
     public readonly bool IsInfinity => TCurve.IsZero(_zz);
 
+    public readonly TField Zzz => _zzz;
+
     /// <summary>this ← 2·this (dbl-2008-s-1, a = 0). No point of either curve has order two in the subgroup; y = 0 gives infinity all the same.</summary>
     public void Double()
     {
@@ -85,10 +87,15 @@ internal struct Xyzz<TField, TCurve>
             return default;
         }
 
-        // 1/ZZ from 1/ZZZ: ZZ = Z², ZZZ = Z³.
-        var inverse = TCurve.Inverse(_zzz);
-        var zInverse = TCurve.Multiply(inverse, _zz);
-        return new Affine<TField, TCurve>(TCurve.Multiply(_x, TCurve.Square(zInverse)), TCurve.Multiply(_y, inverse));
+        return ToAffine(TCurve.Inverse(_zzz));
+    }
+
+    /// <summary>The same with 1/ZZZ at hand (batch inversion). Not for infinity.</summary>
+    public readonly Affine<TField, TCurve> ToAffine(in TField zzzInverse)
+    {
+        // 1/Z from 1/ZZZ: ZZ = Z², ZZZ = Z³.
+        var zInverse = TCurve.Multiply(zzzInverse, _zz);
+        return new Affine<TField, TCurve>(TCurve.Multiply(_x, TCurve.Square(zInverse)), TCurve.Multiply(_y, zzzInverse));
     }
 
     /// <summary>Σ of 2^i·bit_i·point: the product with the scalar of four canonical limbs, with windows of four bits. Not in fixed time.</summary>

@@ -24,8 +24,6 @@ internal struct KeccakSponge(int rate, byte suffix)
 
     internal static void Sha3_256(ReadOnlySpan<byte> message, Span<byte> digest) => Hash(Sha3_256Rate, Sha3Suffix, message, [], digest[..32]);
 
-    internal static void Sha3_512(ReadOnlySpan<byte> message, Span<byte> digest) => Hash(Sha3_512Rate, Sha3Suffix, message, [], digest[..64]);
-
     internal static void Sha3_512(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, Span<byte> digest) => Hash(Sha3_512Rate, Sha3Suffix, first, second, digest[..64]);
 
     internal static void Shake256(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, Span<byte> output) => Hash(Shake256Rate, ShakeSuffix, first, second, output);

@@ -1,4 +1,5 @@
 using Shale.Bn254.Fields;
+using Shale.Groth16.Constraints;
 
 namespace Shale.Groth16.Files;
 
@@ -19,6 +20,15 @@ public sealed class R1csBuilder
     /// </summary>
     public int AddConstraint(
         ReadOnlySpan<(int Wire, Fr Coefficient)> a, ReadOnlySpan<(int Wire, Fr Coefficient)> b, ReadOnlySpan<(int Wire, Fr Coefficient)> c)
+    {
+        Append(_a, a);
+        Append(_b, b);
+        Append(_c, c);
+        return _a.Rows - 1;
+    }
+
+    /// <summary>The same with combinations that are sorted and free of zeros already.</summary>
+    internal int AddConstraint(LinearCombination a, LinearCombination b, LinearCombination c)
     {
         Append(_a, a);
         Append(_b, b);
@@ -57,6 +67,20 @@ public sealed class R1csBuilder
         }
 
         return index;
+    }
+
+    private void Append(Side side, LinearCombination terms)
+    {
+        for (var i = 0; i < terms.Count; i++)
+        {
+            side.Terms.Add(new R1csTerm(terms.Wires[i], IndexOf(terms.Coefficients[i])));
+        }
+
+        side.EndRow();
+        if (terms.Count > 0)
+        {
+            _highestWire = Math.Max(_highestWire, terms.Wires[^1]);
+        }
     }
 
     private void Append(Side side, ReadOnlySpan<(int Wire, Fr Coefficient)> terms)

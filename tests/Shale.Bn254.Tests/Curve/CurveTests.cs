@@ -152,7 +152,7 @@ public sealed class CurveTests
         return result.ToAffine();
     }
 
-    private static bool TrySqrt(Fp2 a, out Fp2 root)
+    internal static bool TrySqrt(Fp2 a, out Fp2 root)
     {
         // p ≡ 3 mod 4: the complex method.
         root = default;

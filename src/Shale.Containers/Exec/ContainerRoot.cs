@@ -1,0 +1,118 @@
+using System.Globalization;
+using Microsoft.Win32.SafeHandles;
+
+namespace Shale.Containers.Exec;
+
+/// <summary>
+/// A running container's file tree as its processes see it, reached through /proc/PID/root. Every path is resolved by the kernel with the
+/// container's root as "/" (openat2(2), RESOLVE_IN_ROOT), so that no symbolic link of the container leads out of it.
+/// </summary>
+internal sealed class ContainerRoot : IDisposable
+{
+    private ContainerRoot(SafeFileHandle handle, SafeFileHandle network, int pid)
+    {
+        Handle = handle;
+        Network = network;
+        Pid = pid;
+    }
+
+    /// <summary>The root folder; holds the container's mounts even when process 1 is gone.</summary>
+    public SafeFileHandle Handle { get; }
+
+    /// <summary>The network namespace.</summary>
+    public SafeFileHandle Network { get; }
+
+    /// <summary>Process 1 as this machine counts it.</summary>
+    public int Pid { get; }
+
+    /// <summary>
+    /// Opens the tree of process <paramref name="pid"/>; null if this process may not or if it is another container's. The pid comes from the
+    /// engine and may be stale, or counted in another pid namespace, so a file of ours with a secret has to be there.
+    /// </summary>
+    public static ContainerRoot? TryOpen(int pid, string markerPath, ReadOnlySpan<byte> marker)
+    {
+        if (pid <= 0)
+        {
+            return null;
+        }
+
+        var folder = string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}");
+        var root = new SafeFileHandle(Native.Open(folder + "/root", Native.O_PATH | Native.O_DIRECTORY | Native.O_CLOEXEC, 0), true);
+        var network = new SafeFileHandle(Native.Open(folder + "/ns/net", Native.O_RDONLY | Native.O_CLOEXEC, 0), true);
+        var opened = new ContainerRoot(root, network, pid);
+        if (!root.IsInvalid && !network.IsInvalid && opened.TryReadSmallFile(markerPath, 4096) is { } found && found.AsSpan().SequenceEqual(marker))
+        {
+            return opened;
+        }
+
+        opened.Dispose();
+        return null;
+    }
+
+    /// <summary>A regular file's bytes; null if there is none or it is longer than <paramref name="limit"/>.</summary>
+    public byte[]? TryReadSmallFile(string path, int limit)
+    {
+        // O_PATH first: opening a device or a FIFO of the container's making would already be an act.
+        using var found = Native.TryOpenInRoot(Handle, PathBytes(path), Native.O_PATH, 0, out _);
+        if (found is null || !FileStatus.TryRead(found, out var status) || !status.IsRegular || status.Size > limit)
+        {
+            return null;
+        }
+
+        using var file = Reopen(found, Native.O_RDONLY);
+        if (file is null)
+        {
+            return null;
+        }
+
+        var buffer = new byte[limit];
+        var filled = 0;
+        try
+        {
+            while (filled < limit)
+            {
+                var read = RandomAccess.Read(file, buffer.AsSpan(filled), filled);
+                if (read == 0)
+                {
+                    break;
+                }
+
+                filled += read;
+            }
+        }
+        catch (IOException)
+        {
+            return null;
+        }
+
+        return buffer[..filled];
+    }
+
+    /// <summary>Whether a regular file is there that someone may execute.</summary>
+    public bool IsExecutable(string path)
+    {
+        using var found = Native.TryOpenInRoot(Handle, PathBytes(path), Native.O_PATH, 0, out _);
+        return found is not null && FileStatus.TryRead(found, out var status) && status.IsRegular && (status.Mode & 0x49) != 0;
+    }
+
+    public bool IsFolder(string path)
+    {
+        using var found = Native.TryOpenInRoot(Handle, PathBytes(path), Native.O_PATH | Native.O_DIRECTORY, 0, out _);
+        return found is not null;
+    }
+
+    public void Dispose()
+    {
+        Handle.Dispose();
+        Network.Dispose();
+    }
+
+    /// <summary>Opens the very file that an O_PATH descriptor names: no second look-up that could find another.</summary>
+    internal static SafeFileHandle? Reopen(SafeFileHandle path, int flags)
+    {
+        var fd = Native.Open(string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{path.DangerousGetHandle()}"), flags | Native.O_CLOEXEC | Native.O_NONBLOCK | Native.O_NOCTTY, 0);
+        return fd >= 0 ? new SafeFileHandle(fd, true) : null;
+    }
+
+    private static byte[] PathBytes(string path) => System.Text.Encoding.UTF8.GetBytes(path + "\0");
+}

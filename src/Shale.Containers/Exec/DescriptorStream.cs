@@ -1,0 +1,173 @@
+using System.Runtime.CompilerServices;
+
+namespace Shale.Containers.Exec;
+
+/// <summary>
+/// One direction, or both, of a non-blocking descriptor. A read is one read(2) into the caller's memory when bytes are there; else it
+/// waits without a thread. One read and one write may be in progress at a time. The end of a terminal (EIO) reads as the end of the stream.
+/// </summary>
+internal sealed class DescriptorStream(PolledHandle handle, bool canRead, bool canWrite, bool ownsHandle) : Stream
+{
+    private int _closed;
+
+    public override bool CanRead => canRead && _closed == 0;
+
+    public override bool CanWrite => canWrite && _closed == 0;
+
+    public override bool CanSeek => false;
+
+    public override long Length => throw new NotSupportedException();
+
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
+
+    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        if (!canRead)
+        {
+            throw new NotSupportedException("This stream is written to.");
+        }
+
+        if (cancellationToken.IsCancellationRequested)
+        {
+            return ValueTask.FromCanceled<int>(cancellationToken);
+        }
+
+        var read = TryRead(buffer.Span);
+        return read >= 0 ? new ValueTask<int>(read) : ReadSlowAsync(buffer, cancellationToken);
+    }
+
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        if (!canWrite)
+        {
+            throw new NotSupportedException("This stream is read from.");
+        }
+
+        if (cancellationToken.IsCancellationRequested)
+        {
+            return ValueTask.FromCanceled(cancellationToken);
+        }
+
+        if (buffer.IsEmpty)
+        {
+            return ValueTask.CompletedTask;
+        }
+
+        var written = TryWrite(buffer.Span);
+        return written == buffer.Length ? ValueTask.CompletedTask : WriteSlowAsync(buffer[Math.Max(written, 0)..], cancellationToken);
+    }
+
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    public override int Read(byte[] buffer, int offset, int count) => ReadAsync(buffer.AsMemory(offset, count)).AsTask().GetAwaiter().GetResult();
+
+    public override void Write(byte[] buffer, int offset, int count) => WriteAsync(buffer.AsMemory(offset, count)).AsTask().GetAwaiter().GetResult();
+
+    public override void Flush()
+    {
+    }
+
+    public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    protected override void Dispose(bool disposing)
+    {
+        if (Interlocked.Exchange(ref _closed, 1) == 0 && disposing && ownsHandle)
+        {
+            handle.Dispose();
+        }
+
+        base.Dispose(disposing);
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<int> ReadSlowAsync(Memory<byte> buffer, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            await handle.Readable.WaitAsync(cancellationToken).ConfigureAwait(false);
+            var read = TryRead(buffer.Span);
+            if (read >= 0)
+            {
+                return read;
+            }
+        }
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask WriteSlowAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken)
+    {
+        while (!buffer.IsEmpty)
+        {
+            await handle.Writable.WaitAsync(cancellationToken).ConfigureAwait(false);
+            var written = TryWrite(buffer.Span);
+            if (written > 0)
+            {
+                buffer = buffer[written..];
+                if (!buffer.IsEmpty)
+                {
+                    // Part went out: the edge was consumed although there may be room again already.
+                    handle.Writable.Set();
+                }
+            }
+        }
+    }
+
+    private unsafe int TryRead(Span<byte> buffer)
+    {
+        ObjectDisposedException.ThrowIf(_closed != 0 || handle.IsClosed, this);
+        fixed (byte* bytes = buffer)
+        {
+            while (true)
+            {
+                var read = Native.Read(handle.Fd, bytes, (nuint)buffer.Length);
+                if (read >= 0)
+                {
+                    return (int)read;
+                }
+
+                switch (Native.LastError)
+                {
+                    case Native.EAGAIN: return -1;
+                    case Native.EIO: return 0;
+                    case Native.EINTR: continue;
+                    default: throw Native.Failure("read", Native.LastError);
+                }
+            }
+        }
+    }
+
+    private unsafe int TryWrite(ReadOnlySpan<byte> buffer)
+    {
+        ObjectDisposedException.ThrowIf(_closed != 0 || handle.IsClosed, this);
+        fixed (byte* bytes = buffer)
+        {
+            while (true)
+            {
+                var written = Native.Write(handle.Fd, bytes, (nuint)buffer.Length);
+                if (written >= 0)
+                {
+                    return (int)written;
+                }
+
+                switch (Native.LastError)
+                {
+                    case Native.EAGAIN: return -1;
+                    case Native.EINTR: continue;
+                    default: throw Native.Failure("write", Native.LastError);
+                }
+            }
+        }
+    }
+}
