@@ -134,6 +134,20 @@ internal sealed class EngineClient : IAsyncDisposable
             cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>Whether a path is in the container's file tree.</summary>
+    public async Task<bool> PathExistsAsync(string container, string path, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Call(HttpMethod.Head, $"containers/{Escape(container)}/archive?path={Escape(path)}", $"looking for {path} in container {container}", cancellationToken).ConfigureAwait(false);
+            return true;
+        }
+        catch (EngineException e) when (e.Failure == EngineFailure.NotFound)
+        {
+            return false;
+        }
+    }
+
     /// <summary>
     /// Pulls an image; <paramref name="line"/> sees every line of progress. Fails when nothing comes for five minutes: registries stall.
     /// </summary>

@@ -72,16 +72,16 @@ internal sealed record ContainerSummary(string Id, string[]? Names, string? Stat
 
 internal sealed record ImageInspect(string Id, string[]? RepoTags, string[]? RepoDigests, string? Architecture, string? Os, ContainerConfigAnswer? Config);
 
-internal sealed record PullErrorDetail(string? Message);
 
-internal sealed record PullProgressDetail(long? Current, long? Total);
+internal sealed record PullProgressDetail(
+    [property: JsonPropertyName("current")] long? Current,
+    [property: JsonPropertyName("total")] long? Total);
 
 internal sealed record PullLine(
     [property: JsonPropertyName("status")] string? Status,
     [property: JsonPropertyName("id")] string? Id,
     [property: JsonPropertyName("progressDetail")] PullProgressDetail? ProgressDetail,
-    [property: JsonPropertyName("error")] string? Error,
-    [property: JsonPropertyName("errorDetail")] PullErrorDetail? ErrorDetail);
+    [property: JsonPropertyName("error")] string? Error);
 
 internal sealed record CreateExec
 {

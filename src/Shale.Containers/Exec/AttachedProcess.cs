@@ -57,16 +57,21 @@ internal sealed class AttachedProcess : ContainerProcess
 
     public static async Task<ContainerProcess> StartAsync(EngineClient engine, string container, LeaseContainer.Attachment attachment, string? leaseUser, ExecRequest request, TimeProvider time, CancellationToken cancellationToken)
     {
-        var create = Describe(request, attachment, leaseUser, shell: true);
-        try
+        // A lease's shell is looked for when it is first used: from afar the engine has to be asked for each candidate.
+        if (attachment.Root is null && attachment.RemoteShell is null && request.Arguments is null)
         {
-            return await StartAsync(engine, container, create, request.Terminal, time, cancellationToken).ConfigureAwait(false);
+            attachment.RemoteShell = "";
+            foreach (var candidate in ExecPlan.Shells)
+            {
+                if (await engine.PathExistsAsync(container, candidate, cancellationToken).ConfigureAwait(false))
+                {
+                    attachment.RemoteShell = candidate;
+                    break;
+                }
+            }
         }
-        catch (ExecException e) when (e.Failure == ExecFailure.NotFound && attachment.Root is null && request.Arguments is null)
-        {
-            // From afar only trying tells whether there is a shell.
-            return await StartAsync(engine, container, Describe(request, attachment, leaseUser, shell: false), request.Terminal, time, cancellationToken).ConfigureAwait(false);
-        }
+
+        return await StartAsync(engine, container, Describe(request, attachment, leaseUser), request.Terminal, time, cancellationToken).ConfigureAwait(false);
     }
 
     public override async ValueTask ResizeAsync(TerminalSize size, CancellationToken cancellationToken)
@@ -86,8 +91,9 @@ internal sealed class AttachedProcess : ContainerProcess
         }
     }
 
-    public override ValueTask<bool> SignalAsync(string name, CancellationToken cancellationToken) =>
-        ValueTask.FromResult(Signals.Number(name) is > 0 and var number && !_exited.Task.IsCompleted && HostSignals.SignalGroup(_pid, _container, number));
+    public override async ValueTask<bool> SignalAsync(string name, CancellationToken cancellationToken) =>
+        Signals.Number(name) is > 0 and var number && !_exited.Task.IsCompleted
+        && HostSignals.SignalGroup(await PidAsync(cancellationToken).ConfigureAwait(false), _container, number);
 
     public override async ValueTask DisposeAsync()
     {
@@ -96,13 +102,22 @@ internal sealed class AttachedProcess : ContainerProcess
             return;
         }
 
+        try
+        {
+            using var timer = new CancellationTokenSource(ExecAgent.AnswerTime, _time);
+            HostSignals.SignalSession(await PidAsync(timer.Token).ConfigureAwait(false), _container, Signals.Hangup, spareDetached: false);
+        }
+        catch (Exception e) when (e is EngineException or OperationCanceledException or ObjectDisposedException)
+        {
+            // Without an answer from the engine nobody knows the process; its end is the lease's.
+        }
+
         await _stream.DisposeAsync().ConfigureAwait(false);
-        HostSignals.SignalSession(_pid, _container, Signals.Hangup, spareDetached: false);
         await _stopping.CancelAsync().ConfigureAwait(false);
         _ = EndSessionAsync();
     }
 
-    private static CreateExec Describe(ExecRequest request, LeaseContainer.Attachment attachment, string? leaseUser, bool shell)
+    private static CreateExec Describe(ExecRequest request, LeaseContainer.Attachment attachment, string? leaseUser)
     {
         var terminal = request.Terminal is not null;
         var create = new CreateExec { Cmd = [], AttachStdin = true, AttachStdout = true, AttachStderr = !terminal, Tty = terminal, User = request.User ?? leaseUser };
@@ -110,6 +125,7 @@ internal sealed class AttachedProcess : ContainerProcess
         {
             var user = ContainerUser.TryResolve(root, create.User) ?? throw new ExecException(ExecFailure.NoUser, $"The container has no user '{create.User}'.");
             var plan = ExecPlan.Make(request, user, attachment.Config, root);
+            plan.RequireExecutable(root);
             return create with
             {
                 Cmd = Words(plan.Program, plan.Arguments),
@@ -119,7 +135,7 @@ internal sealed class AttachedProcess : ContainerProcess
             };
         }
 
-        var (program, arguments) = ExecPlan.ChooseWords(request, shell ? "/bin/sh" : null);
+        var (program, arguments) = ExecPlan.ChooseWords(request, string.IsNullOrEmpty(attachment.RemoteShell) ? null : attachment.RemoteShell);
         return create with
         {
             Cmd = Words(program, arguments),
@@ -162,14 +178,6 @@ internal sealed class AttachedProcess : ContainerProcess
             await process.ResizeAsync(terminal.Size, cancellationToken).ConfigureAwait(false);
         }
 
-        var state = await engine.InspectExecAsync(exec, cancellationToken).ConfigureAwait(false);
-        process._pid = engine.Endpoint.IsLocal ? state.Pid : 0;
-        if (state is { Running: false, ExitCode: 126 or 127, Pid: 0 })
-        {
-            await stream.DisposeAsync().ConfigureAwait(false);
-            throw new ExecException(state.ExitCode == 127 ? ExecFailure.NotFound : ExecFailure.NotExecutable, $"{create.Cmd[0]}: command not found");
-        }
-
         _ = process.ReadAsync();
         _ = process.WaitAsync();
         return process;
@@ -185,6 +193,27 @@ internal sealed class AttachedProcess : ContainerProcess
                     : new ExecException(ExecFailure.Unavailable, e.Message, e);
 
     private static Pipe NewPipe() => new(new PipeOptions(pauseWriterThreshold: MaxUnread, resumeWriterThreshold: MaxUnread / 2, useSynchronizationContext: false));
+
+    /// <summary>The process as this machine counts it; 0 if it is another machine's. The engine knows it only once it runs.</summary>
+    private async ValueTask<int> PidAsync(CancellationToken cancellationToken)
+    {
+        for (var tries = 0; _pid == 0 && _engine.Endpoint.IsLocal && tries < 20; tries++)
+        {
+            var state = await _engine.InspectExecAsync(_exec, cancellationToken).ConfigureAwait(false);
+            _pid = state.Pid;
+            if (_pid == 0 && state.ExitCode is not null && !state.Running)
+            {
+                break;
+            }
+
+            if (_pid == 0)
+            {
+                await Task.Delay(ShortestPoll, _time, cancellationToken).ConfigureAwait(false);
+            }
+        }
+
+        return _pid;
+    }
 
     private async Task ReadAsync()
     {
@@ -243,7 +272,8 @@ internal sealed class AttachedProcess : ContainerProcess
             try
             {
                 var state = await _engine.InspectExecAsync(_exec, CancellationToken.None).ConfigureAwait(false);
-                if (!state.Running)
+                _pid = state.Pid != 0 && _engine.Endpoint.IsLocal ? state.Pid : _pid;
+                if (!state.Running && state.ExitCode is not null)
                 {
                     _exited.TrySetResult(new ExitStatus(state.ExitCode ?? 255));
                     return;

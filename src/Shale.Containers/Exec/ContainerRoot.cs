@@ -95,6 +95,12 @@ internal sealed class ContainerRoot : IDisposable
         return found is not null && FileStatus.TryRead(found, out var status) && status.IsRegular && (status.Mode & 0x49) != 0;
     }
 
+    public bool Exists(string path)
+    {
+        using var found = Native.TryOpenInRoot(Handle, PathBytes(path), Native.O_PATH, 0, out _);
+        return found is not null;
+    }
+
     public bool IsFolder(string path)
     {
         using var found = Native.TryOpenInRoot(Handle, PathBytes(path), Native.O_PATH | Native.O_DIRECTORY, 0, out _);

@@ -9,7 +9,7 @@ internal sealed record ExecPlan(byte[] Program, IReadOnlyList<byte[]> Arguments,
     private const string DefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
     /// <summary>Tried where passwd names no shell or one that is not there.</summary>
-    private static readonly string[] Shells = ["/bin/bash", "/bin/sh", "/bin/ash", "/busybox/sh"];
+    internal static readonly string[] Shells = ["/bin/bash", "/bin/sh", "/bin/ash", "/busybox/sh"];
 
     public static ExecPlan Make(ExecRequest request, ContainerUser user, ContainerConfigAnswer config, ContainerRoot root)
     {
@@ -71,6 +71,21 @@ internal sealed record ExecPlan(byte[] Program, IReadOnlyList<byte[]> Arguments,
         return CommandLine.TrySplit(command.Span, out var split)
             ? (split[0], split)
             : throw new ExecException(ExecFailure.NoShell, "This image has no shell, so a command can only be a program and its arguments (quotes work; pipes, variables and redirections need a shell).");
+    }
+
+    /// <summary>Fails as execvp(3) would, for Docker's exec, which tells of it in a text among the output.</summary>
+    public void RequireExecutable(ContainerRoot root)
+    {
+        var program = CommandLine.Text(Program);
+        var candidates = program.Contains('/', StringComparison.Ordinal)
+            ? [program.StartsWith('/') ? program : Directory + "/" + program]
+            : Environment["PATH"].Split(':').Select(folder => folder + "/" + program).ToArray();
+        if (!candidates.Any(root.IsExecutable))
+        {
+            throw candidates.Any(root.Exists)
+                ? new ExecException(ExecFailure.NotExecutable, $"{program}: Permission denied")
+                : new ExecException(ExecFailure.NotFound, $"{program}: command not found");
+        }
     }
 
     internal static string? Shell(ContainerUser user, ContainerRoot root) =>

@@ -382,6 +382,9 @@ public sealed class LeaseContainer : IAsyncDisposable
     /// <summary>A running container as this process reaches it. Without an agent: through the engine only. Without a root: not even its files.</summary>
     internal sealed record Attachment(ContainerRoot? Root, ExecAgent? Agent, ContainerConfigAnswer Config) : IAsyncDisposable
     {
+        /// <summary>Without a root: the shell that the image has; empty: none; null: not asked yet.</summary>
+        public string? RemoteShell { get; set; }
+
         public async ValueTask DisposeAsync()
         {
             if (Agent is not null)

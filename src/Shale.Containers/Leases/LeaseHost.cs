@@ -103,15 +103,15 @@ public sealed class LeaseHost : IAsyncDisposable
                 await RemoveQuietlyAsync(id).ConfigureAwait(false);
             }
 
-            if (e is EngineException { Failure: EngineFailure.Failed } failed && spec.Gpus is not null && failed.Message.Contains("device driver", StringComparison.Ordinal))
-            {
-                throw new EngineException(EngineFailure.Failed, "This machine has no GPU that Docker can give to a container. Install the NVIDIA driver and nvidia-container-toolkit, restart Docker, or lease without GPUs.", e);
-            }
-
             // The folder of a lease whose container was there already is that container's.
             if (id is not null || e is not EngineException { Failure: EngineFailure.Conflict })
             {
                 DeleteFolder(leaseId);
+            }
+
+            if (e is EngineException { Failure: EngineFailure.Failed } failed && spec.Gpus is not null && failed.Message.Contains("device driver", StringComparison.Ordinal))
+            {
+                throw new EngineException(EngineFailure.Failed, "This machine has no GPU that Docker can give to a container. Install the NVIDIA driver and nvidia-container-toolkit, restart Docker, or lease without GPUs.", e);
             }
 
             throw;
