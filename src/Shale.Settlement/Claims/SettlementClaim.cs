@@ -1,4 +1,6 @@
+using Shale.Bn254.Curve;
 using Shale.Bn254.Fields;
+using Shale.Groth16.Verifier;
 using Shale.Settlement.Batching;
 
 namespace Shale.Settlement.Claims;
@@ -19,14 +21,20 @@ public sealed record SettlementClaim(
     public const int ProofSize = 256;
 
     /// <summary>The claim that collects a batch.</summary>
-    /// <exception cref="ArgumentException">The proof is not 256 bytes.</exception>
-    public static SettlementClaim Create(SettlementBatch batch, ReadOnlyMemory<byte> proof)
+    public static SettlementClaim Create(SettlementBatch batch, in Proof proof)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        return proof.Length == ProofSize
-            ? new SettlementClaim(
-                batch.Provider, batch.Page, batch.NewPage.Root, batch.Paid,
-                EntryEncoding.EncodeEntries(batch.Entries), EntryEncoding.EncodeLeaseIds(batch.Entries), batch.Statement.C, proof)
-            : throw new ArgumentException($"A proof has {ProofSize} bytes, not {proof.Length}.", nameof(proof));
+        return new SettlementClaim(
+            batch.Provider, batch.Page, batch.NewPage.Root, batch.Paid,
+            EntryEncoding.EncodeEntries(batch.Entries), EntryEncoding.EncodeLeaseIds(batch.Entries), batch.Statement.C, Encode(proof));
+    }
+
+    private static byte[] Encode(in Proof proof)
+    {
+        var bytes = new byte[ProofSize];
+        proof.A.ToBytesBigEndian(bytes.AsSpan(0, G1Affine.Size));
+        proof.B.ToBytesBigEndian(bytes.AsSpan(G1Affine.Size, G2Affine.Size));
+        proof.C.ToBytesBigEndian(bytes.AsSpan(G1Affine.Size + G2Affine.Size, G1Affine.Size));
+        return bytes;
     }
 }

@@ -51,6 +51,18 @@ internal static class VectorFiles
         };
     }
 
+    public static JsonObject Calldata(SettlementClaim claim) => new()
+    {
+        ["provider"] = claim.Provider,
+        ["page"] = claim.Page,
+        ["newRoot"] = Hex(claim.NewRoot),
+        ["paid"] = claim.Paid.ToString(),
+        ["entries"] = "0x" + Convert.ToHexStringLower(claim.Entries.Span),
+        ["leaseIds"] = "0x" + Convert.ToHexStringLower(claim.LeaseIds.Span),
+        ["c"] = Hex(claim.C),
+        ["proof"] = Array(claim.Proof.ToArray().Chunk(32).Select(word => (JsonNode)("0x" + Convert.ToHexStringLower(word)))),
+    };
+
     private static JsonArray Leaves(PageState page) => Array(page.Leaves.Select((leaf, slot) => leaf is not { } l ? null : (JsonNode)new JsonObject
     {
         ["slot"] = slot,
