@@ -1,9 +1,8 @@
-using System.Security.Cryptography;
 using Shale.Ssh.Keys;
 
 namespace Shale.Ssh.Tests.Support;
 
 internal static class TestKeys
 {
-    public static IReadOnlyList<HostKey> CreateHostKeys() => [new HostKey(RandomNumberGenerator.GetBytes(32))];
+    public static IReadOnlyList<HostKey> CreateHostKeys() => [Ed25519HostKey.Generate(), EcdsaHostKey.Generate("nistp256")];
 }
