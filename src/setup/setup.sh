@@ -36,13 +36,14 @@ setup_docker() {
 
 docker_answers() { docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
 
-# npm packages of a folder, exactly as locked.
+# npm packages of a folder, as locked. Not "npm ci": it refuses a lock file without the packages that foundry has for other
+# systems, and a registry need not have those.
 setup_npm() {
   local folder=$1
   command -v npm >/dev/null || { echo "shale: Node.js and npm are not installed; see README.md" >&2; exit 69; }
   if [ ! -f "$folder/node_modules/.package-lock.json" ] || [ "$folder/package-lock.json" -nt "$folder/node_modules/.package-lock.json" ]; then
     say "installing the npm packages of ${folder#"$SHALE_ROOT"/}"
-    (cd "$folder" && npm ci --no-fund --no-audit --loglevel=error >&2)
+    (cd "$folder" && npm install --no-save --no-fund --no-audit --loglevel=error >&2)
     touch "$folder/node_modules/.package-lock.json"
   fi
 }
@@ -51,7 +52,8 @@ setup_npm() {
 setup_images() { bash "$SHALE_ROOT/src/setup/images.sh" "$@"; }
 
 setup_demo() {
-  setup_packages libsecp256k1-1 debootstrap openssh-client dataset-fashion-mnist gcc libc6-dev
+  # gcc and a static libc: the container helper is compiled with the build.
+  setup_packages gcc libc6-dev libsecp256k1-1 debootstrap openssh-client dataset-fashion-mnist
   setup_docker
   setup_images debian
   [ ! -f "$SHALE_ROOT/contracts/package.json" ] || setup_npm "$SHALE_ROOT/contracts"
@@ -60,7 +62,7 @@ setup_demo() {
 setup_all() {
   setup_demo
   # Peers and checkers that the tests run against.
-  setup_packages openssh-server openssh-sftp-server putty-tools dropbear-bin rsync sshfs git busybox-static gcc libc6-dev \
+  setup_packages openssh-server openssh-sftp-server putty-tools dropbear-bin rsync sshfs git busybox-static \
     golang-go golang-golang-x-mod-dev iproute2 procps jq
   setup_images busybox static
   [ ! -f "$SHALE_ROOT/tests/npm/package.json" ] || setup_npm "$SHALE_ROOT/tests/npm"
