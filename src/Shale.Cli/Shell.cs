@@ -12,6 +12,7 @@ internal static class Shell
     /// <summary>The commands, grouped as the help shows them.</summary>
     private static readonly (string Title, Func<Command>[] Commands)[] Groups =
     [
+        ("Providers", [LeaseContainerCommand.Create, LeaseContainerCommand.CreateOlder, GatewayCommand.Create]),
         ("This machine", [DoctorCommand.Create]),
     ];
 

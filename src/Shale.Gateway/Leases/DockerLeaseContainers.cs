@@ -1,0 +1,94 @@
+using System.Globalization;
+using Shale.Containers.Exec;
+using Shale.Containers.Leases;
+
+namespace Shale.Gateway.Leases;
+
+/// <summary>Leases in the containers of a Docker Engine.</summary>
+internal sealed class DockerLeaseContainers(LeaseHost host) : ILeaseContainers
+{
+    public async Task<ILeaseContainer> EnsureAsync(LeaseRecord lease, IProgress<string> progress, CancellationToken cancellation)
+    {
+        var id = LeaseId(lease.Id);
+        var container = await host.FindAsync(id, cancellation).ConfigureAwait(false);
+        if (container is null)
+        {
+            var spec = Spec(lease);
+            try
+            {
+                spec.Validate();
+            }
+            catch (ArgumentException invalid)
+            {
+                throw new IOException(invalid.Message, invalid);
+            }
+
+            var pull = new Progress<PullProgress>(p => progress.Report(Describe(lease.Container.Image, p)));
+            container = await host.CreateAsync(id, spec, pull, cancellation).ConfigureAwait(false);
+        }
+
+        await container.EnsureRunningAsync(cancellation).ConfigureAwait(false);
+        return new DockerLeaseContainer(container);
+    }
+
+    public async Task RemoveOthersAsync(IReadOnlySet<ulong> present, CancellationToken cancellation)
+    {
+        foreach (var container in await host.ListAsync(cancellation).ConfigureAwait(false))
+        {
+            if (ulong.TryParse(container.LeaseId, NumberStyles.None, CultureInfo.InvariantCulture, out var id) && !present.Contains(id))
+            {
+                await container.RemoveAsync(cancellation).ConfigureAwait(false);
+            }
+        }
+    }
+
+    internal static LeaseSpec Spec(LeaseRecord lease) => new()
+    {
+        Image = lease.Container.Image,
+        MilliCpus = (long)Math.Round(lease.Container.Cpus * 1000),
+        MemoryBytes = lease.Container.MemoryBytes,
+        Gpus = Gpus(lease.Container.Gpus),
+        Mounts = [.. lease.Container.Mounts.Select(m => new ReadOnlyMount(m.HostPath, m.Target))],
+        BandwidthBytesPerSecond = lease.Container.BandwidthBytesPerSecond > 0 ? lease.Container.BandwidthBytesPerSecond : null,
+        Ports = [.. lease.Container.Ports.Select(Port)],
+        Services = lease.Container.Service.Count > 0 ? [new Containers.Leases.LeaseService("service", lease.Container.Service)] : [],
+        Hostname = lease.Name,
+    };
+
+    private static string LeaseId(ulong id) => id.ToString(CultureInfo.InvariantCulture);
+
+    private static GpuRequest? Gpus(string text) => text switch
+    {
+        "" or "0" => null,
+        "all" => GpuRequest.All,
+        _ when int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var count) => GpuRequest.Any(count),
+        _ => GpuRequest.Devices(text.Split(',')),
+    };
+
+    private static PublishedPort Port(string text)
+    {
+        var parts = text.Split(':');
+        return parts.Length == 2 &&
+            int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out var host) &&
+            int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var inside)
+            ? new PublishedPort(inside, host)
+            : throw new IOException($"The published port '{text}' is not HOST:CONTAINER.");
+    }
+
+    private static string Describe(string image, PullProgress progress) => progress is { Current: { } current, Total: > 0 and { } total }
+        ? string.Create(CultureInfo.InvariantCulture, $"pulling {image}: {progress.Layer} {progress.Status} {100 * current / total} %")
+        : $"pulling {image}: {progress.Status}";
+
+    private sealed class DockerLeaseContainer(LeaseContainer container) : ILeaseContainer
+    {
+        public string Id => container.ContainerId;
+
+        public Task<ContainerProcess> StartAsync(ExecRequest request, CancellationToken cancellation) => container.StartAsync(request, cancellation);
+
+        public Task PauseAsync(CancellationToken cancellation) => container.PauseAsync(cancellation);
+
+        public Task ResumeAsync(CancellationToken cancellation) => container.ResumeAsync(cancellation);
+
+        public Task RemoveAsync(CancellationToken cancellation) => container.RemoveAsync(cancellation);
+    }
+}

@@ -1,0 +1,82 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+using Shale.Gateway.Admin;
+
+namespace Shale.Gateway.Leases;
+
+/// <summary>Keeps the leases in service equal to those of the directory.</summary>
+public sealed class LeaseManager
+{
+    private readonly ConcurrentDictionary<ulong, LeaseService> _services = new();
+    private readonly FileLeaseDirectory _directory;
+    private readonly ILeaseContainers _containers;
+    private readonly IServiceGate _gate;
+    private readonly GatewayMetrics _metrics;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+
+    /// <summary>Serves nothing yet: see <see cref="RunAsync"/>.</summary>
+    public LeaseManager(FileLeaseDirectory directory, ILeaseContainers containers, IServiceGate gate, GatewayMetrics metrics, TimeProvider time, ILogger logger) =>
+        (_directory, _containers, _gate, _metrics, _time, _logger) = (directory, containers, gate, metrics, time, logger);
+
+    /// <summary>The leases in service.</summary>
+    public ICollection<LeaseService> Services => _services.Values;
+
+    /// <summary>The lease with this number, if it is in service.</summary>
+    public LeaseService? Find(ulong id) => _services.TryGetValue(id, out var service) ? service : null;
+
+    /// <summary>Follows the directory until cancelled. The containers stay then: the next gateway finds them and serves them again.</summary>
+    public async Task RunAsync(CancellationToken cancellation)
+    {
+        _ = RemoveStrayContainersAsync(cancellation);
+        await foreach (var record in _directory.FollowAsync(cancellation).ConfigureAwait(false))
+        {
+            Apply(record);
+        }
+    }
+
+    /// <summary>Ends a lease and waits until its container is gone. Not in service: does nothing.</summary>
+    public async Task EndAsync(ulong id)
+    {
+        if (_services.TryRemove(id, out var service))
+        {
+            _metrics.LeasesChanged(-1);
+            GatewayLog.LeaseEnded(_logger, id);
+            await service.EndAsync($"{service.Record.Name} is over.").ConfigureAwait(false);
+        }
+    }
+
+    private void Apply(LeaseRecord record)
+    {
+        if (record.State == LeaseState.Closed)
+        {
+            _ = EndAsync(record.Id);
+        }
+        else if (_services.TryGetValue(record.Id, out var service))
+        {
+            service.Update(record);
+        }
+        else
+        {
+            service = new LeaseService(record, _containers, _gate, _directory.Root, _time, _logger);
+            _services[record.Id] = service;
+            _metrics.LeasesChanged(1);
+            GatewayLog.LeaseServed(_logger, record.Id, record.Container.Image);
+            _gate.OnLeaseChanged(service);
+            _ = service.StartAsync();
+        }
+    }
+
+    private async Task RemoveStrayContainersAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            var present = _directory.All.Where(l => l.State != LeaseState.Closed).Select(l => l.Id).ToHashSet();
+            await _containers.RemoveOthersAsync(present, cancellation).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is IOException or OperationCanceledException)
+        {
+            GatewayLog.StrayContainersLeft(_logger, error.Message);
+        }
+    }
+}

@@ -1,0 +1,32 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+
+namespace Shale.Gateway.Listening;
+
+/// <summary>What a gateway is made of. Values are checked when it starts.</summary>
+public sealed record GatewayOptions
+{
+    /// <summary>The folder that holds everything of this gateway: the lease directory, <c>hostkeys/</c>, <c>log/</c>.</summary>
+    public required string StateDirectory { get; init; }
+
+    /// <summary>Where SSH is served. Default: all addresses, port 22.</summary>
+    public IPEndPoint Listen { get; init; } = new(IPAddress.Any, 22);
+
+    /// <summary>Where metrics and status are served in plain HTTP, for this machine only; null: nowhere.</summary>
+    public IPEndPoint? Admin { get; init; }
+
+    /// <summary>Where terminal sessions are recorded when their lease allows it; null: nowhere.</summary>
+    public string? RecordingDirectory { get; init; }
+
+    /// <summary>Words shown before authentication; null: none.</summary>
+    public string? Banner { get; init; }
+
+    /// <summary>From which level on the gateway logs to its standard error. Default: warnings.</summary>
+    public LogLevel LogLevel { get; init; } = LogLevel.Warning;
+
+    /// <summary>The Docker Engine, as DOCKER_HOST has it; null: as the docker command finds it.</summary>
+    public string? Engine { get; init; }
+
+    /// <summary>Where each lease's helper and socket lie; see the containers library. Default: <c>run/</c> below <see cref="StateDirectory"/>.</summary>
+    public string? ContainerDirectory { get; init; }
+}
