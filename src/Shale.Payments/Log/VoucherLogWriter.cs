@@ -24,7 +24,7 @@ public sealed class VoucherLogWriter : IVoucherLog, IAsyncDisposable
     // How far the published tiles and checkpoint may lag behind the journal while entries come in.
     private static readonly TimeSpan PublishInterval = TimeSpan.FromSeconds(1);
 
-    private readonly Channel<Pending> _queue = Channel.CreateBounded<Pending>(new BoundedChannelOptions(QueueLength) { SingleReader = true });
+    private readonly Channel<Pending> _queue = System.Threading.Channels.Channel.CreateBounded<Pending>(new BoundedChannelOptions(QueueLength) { SingleReader = true });
     private readonly Lock _gate = new();
     private readonly string _folder;
     private readonly NoteSigner _signer;

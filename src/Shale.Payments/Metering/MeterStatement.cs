@@ -156,7 +156,10 @@ public sealed record MeterStatement
         return true;
     }
 
-    /// <summary>True when this may follow <paramref name="earlier"/> on one lease: the sequence grows and no counter falls.</summary>
+    /// <summary>
+    /// True when this may follow <paramref name="earlier"/> on one lease: the sequence grows and no counter falls. (The log's
+    /// size may: a log that was lost begins again under another origin. Its consistency is checked against the checkpoint.)
+    /// </summary>
     public bool CanFollow(MeterStatement earlier) =>
         LeaseId == earlier.LeaseId &&
         Sequence > earlier.Sequence &&
@@ -165,8 +168,7 @@ public sealed record MeterStatement
         PausedMilliseconds >= earlier.PausedMilliseconds &&
         BytesIn >= earlier.BytesIn &&
         BytesOut >= earlier.BytesOut &&
-        (earlier.GpuMilliseconds is null || GpuMilliseconds >= earlier.GpuMilliseconds) &&
-        LogSize >= earlier.LogSize;
+        (earlier.GpuMilliseconds is null || GpuMilliseconds >= earlier.GpuMilliseconds);
 
     /// <inheritdoc/>
     public bool Equals(MeterStatement? other) => other is not null && ToBytes().AsSpan().SequenceEqual(other.ToBytes());

@@ -107,6 +107,6 @@ public sealed class MeterStatementTests
         Assert.False((next with { BytesOut = 12 }).CanFollow(first));
         Assert.False((next with { GpuMilliseconds = 13 }).CanFollow(first));
         Assert.False((next with { GpuMilliseconds = null }).CanFollow(first));
-        Assert.False((next with { LogSize = 15 }).CanFollow(first));
+        Assert.True((next with { LogSize = 1 }).CanFollow(first));
     }
 }
