@@ -6,7 +6,8 @@ public static class CircuitCompiler
     /// <summary>Compiles a circuit. A page of 256 slots, 1.4 million constraints, takes seconds.</summary>
     public static CompiledCircuit<TInput> Compile<TInput>(ICircuit<TInput> circuit) => Compile(circuit, keepNames: false);
 
-    internal static CompiledCircuit<TInput> Compile<TInput>(ICircuit<TInput> circuit, bool keepNames)
+    /// <summary>The same; with <paramref name="keepNames"/> every wire and constraint is named after its gadgets, which takes memory.</summary>
+    public static CompiledCircuit<TInput> Compile<TInput>(ICircuit<TInput> circuit, bool keepNames)
     {
         ArgumentNullException.ThrowIfNull(circuit);
         var recorder = new ConstraintRecorder(keepNames);

@@ -25,16 +25,19 @@ public sealed class CompiledCircuit<TInput>
     public GadgetNode Gadgets => _recorder.Root;
 
     /// <summary>Each wire's gadgets and name; null unless names were asked for.</summary>
-    internal IReadOnlyList<string>? WireNames => _recorder.WireNames;
+    public IReadOnlyList<string>? WireNames => _recorder.WireNames;
 
     /// <summary>Each constraint's gadgets and assertion; null unless names were asked for.</summary>
-    internal IReadOnlyList<string>? ConstraintNames => _recorder.ConstraintNames;
+    public IReadOnlyList<string>? ConstraintNames => _recorder.ConstraintNames;
 
     /// <summary>Computes all wires. What the input breaks is named by <see cref="CircuitWitness.Failure"/>; nothing is thrown for it.</summary>
     public CircuitWitness Solve(TInput input) => Solve(input, null);
 
-    /// <summary>The same with some wires forced: what is computed after them follows from the forced values.</summary>
-    internal CircuitWitness Solve(TInput input, IReadOnlyDictionary<int, Fr>? overrides)
+    /// <summary>
+    /// The same with some wires forced, as a dishonest prover would: what is computed after them follows from the forced values. For tests
+    /// that hunt for second witnesses.
+    /// </summary>
+    public CircuitWitness Solve(TInput input, IReadOnlyDictionary<int, Fr>? overrides)
     {
         var system = ConstraintSystem.Solving(Constraints.WireCount, overrides);
         _circuit.Define(system, input);
