@@ -34,6 +34,30 @@ public sealed class MlKem768Tests
         Assert.Equal(expected, Hex(other));
     }
 
+    // One case of each kind of NIST's ACVP set.
+    [Fact]
+    public void AllOperations_AcvpVectors_GivePublishedValues()
+    {
+        var cases = Read("mlkem768-acvp.txt").ToDictionary(r => r["KIND"]);
+        byte[] pk = new byte[1184], sk = new byte[2400], ct = new byte[1088], ss = new byte[32];
+        var keyGen = cases["keyGen"];
+        MlKem768.GenerateKeyPair(Hex(keyGen["D"]), Hex(keyGen["Z"]), pk, sk);
+        Assert.Equal(keyGen["EK"], Hex(pk), ignoreCase: true);
+        Assert.Equal(keyGen["SECRET"] + keyGen["EK"] + keyGen["HASH"] + keyGen["Z"], Hex(sk), ignoreCase: true);
+
+        var encapsulation = cases["encapsulation"];
+        Assert.True(MlKem768.TryEncapsulate(Hex(encapsulation["M"]), Hex(encapsulation["EK"]), ct, ss));
+        Assert.Equal(encapsulation["C"], Hex(ct), ignoreCase: true);
+        Assert.Equal(encapsulation["K"], Hex(ss), ignoreCase: true);
+
+        var decapsulation = cases["decapsulation"];
+        sk = Hex(decapsulation["SECRET"] + decapsulation["EK"] + decapsulation["HASH"] + decapsulation["Z"]);
+        Assert.True(MlKem768.TryDecapsulate(sk, Hex(decapsulation["C"]), ss));
+        Assert.Equal(decapsulation["K"], Hex(ss), ignoreCase: true);
+        Assert.True(MlKem768.TryDecapsulate(sk, Hex(decapsulation["REJECTED_C"]), ss));
+        Assert.Equal(decapsulation["REJECTED_K"], Hex(ss), ignoreCase: true);
+    }
+
     // The SHA-256 of NIST's response file with its 100 cases, which liboqs publishes (tests/KATs/kem/kats.json, "ML-KEM-768").
     [Fact]
     public void AllOperations_NistResponseFile_HashesToThePublishedValue() =>
