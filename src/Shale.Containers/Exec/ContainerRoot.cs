@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.Win32.SafeHandles;
+using Shale.Containers.Files;
 
 namespace Shale.Containers.Exec;
 
@@ -116,9 +117,12 @@ internal sealed class ContainerRoot : IDisposable
     /// <summary>Opens the very file that an O_PATH descriptor names: no second look-up that could find another.</summary>
     internal static SafeFileHandle? Reopen(SafeFileHandle path, int flags)
     {
-        var fd = Native.Open(string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{path.DangerousGetHandle()}"), flags | Native.O_CLOEXEC | Native.O_NONBLOCK | Native.O_NOCTTY, 0);
+        var fd = Native.Open(DescriptorPath(path), flags | Native.O_CLOEXEC | Native.O_NONBLOCK | Native.O_NOCTTY, 0);
         return fd >= 0 ? new SafeFileHandle(fd, true) : null;
     }
+
+    /// <summary>A path that names what a descriptor holds, for calls that take no descriptor.</summary>
+    internal static string DescriptorPath(SafeFileHandle descriptor) => string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{descriptor.DangerousGetHandle()}");
 
     private static byte[] PathBytes(string path) => System.Text.Encoding.UTF8.GetBytes(path + "\0");
 }

@@ -1,11 +1,12 @@
 using Shale.Containers.Engine;
 using Shale.Containers.Exec;
+using Shale.Containers.Files;
 using Shale.Containers.Probes;
 
 namespace Shale.Containers.Leases;
 
 /// <summary>The container of one lease. Safe for use by many sessions at once.</summary>
-public sealed class LeaseContainer : IAsyncDisposable
+public sealed partial class LeaseContainer : IAsyncDisposable
 {
     private readonly LeaseHost _host;
     private readonly LeaseRecord _record;
@@ -119,6 +120,35 @@ public sealed class LeaseContainer : IAsyncDisposable
         return attachment.Root is null
             ? throw new ExecException(ExecFailure.Unavailable, "The container's files can't be reached from this machine.")
             : ContainerUser.TryResolve(attachment.Root, user ?? _record.User);
+    }
+
+    /// <summary>
+    /// Its file tree with the rights of a user, for one SFTP session; the caller disposes it. It holds a thread. A frozen container's is
+    /// refused, one that is frozen later is the caller's to stop using.
+    /// </summary>
+    /// <param name="user"><c>name|uid[:group|gid]</c>; null: the lease's user.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="ExecException">The container is paused or does not run, has no such user, or is on another machine.</exception>
+    public async Task<IContainerFileTree> OpenFilesAsync(string? user, CancellationToken cancellationToken)
+    {
+        if (_pausedByUs)
+        {
+            throw PausedFailure();
+        }
+
+        var attachment = await AttachAsync(cancellationToken).ConfigureAwait(false);
+        if (attachment.Root is null || OpenRoot(attachment.Root.Pid) is not { } root)
+        {
+            throw new ExecException(ExecFailure.Unavailable, "The container's files can't be reached from this machine.");
+        }
+
+        if (ContainerUser.TryResolve(root, user ?? _record.User) is not { } found)
+        {
+            root.Dispose();
+            throw new ExecException(ExecFailure.NoUser, $"The container has no user '{user ?? _record.User}'.");
+        }
+
+        return new ContainerFileTree(root, found);
     }
 
     /// <summary>Freezes it: nothing in it runs until <see cref="ResumeAsync"/>, nothing is lost. Does nothing if it is frozen.</summary>

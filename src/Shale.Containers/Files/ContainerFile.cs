@@ -1,0 +1,262 @@
+using System.Buffers.Binary;
+using Microsoft.Win32.SafeHandles;
+using Shale.Containers.Exec;
+
+namespace Shale.Containers.Files;
+
+/// <summary>An open regular file. Bytes that are in memory are read at once; all else happens on the session's thread.</summary>
+internal sealed class ContainerFile(SafeFileHandle file, UserThread thread, bool append) : IContainerFile
+{
+    /// <summary>A copy is done in pieces of this size, so that it can be cancelled.</summary>
+    private const long CopyPiece = 64L << 20;
+
+    private SafeFileHandle Handle { get; } = file;
+
+    public ValueTask DisposeAsync()
+    {
+        Handle.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    public unsafe ValueTask<FileResult<int>> ReadAsync(Memory<byte> buffer, long offset, CancellationToken cancellationToken)
+    {
+        if (offset < 0)
+        {
+            return ValueTask.FromResult(new FileResult<int>(FileError.Invalid, 0));
+        }
+
+        try
+        {
+            // RWF_NOWAIT gives what the page cache has, without a turn to the thread.
+            fixed (byte* bytes = buffer.Span)
+            {
+                var vector = stackalloc nint[2] { (nint)bytes, buffer.Length };
+                var read = FileCalls.ReadAt2(Handle, vector, 1, offset, FileCalls.RWF_NOWAIT);
+                if (read == buffer.Length)
+                {
+                    return ValueTask.FromResult(new FileResult<int>(FileError.None, (int)read));
+                }
+            }
+        }
+        catch (ObjectDisposedException)
+        {
+            return ValueTask.FromResult(new FileResult<int>(FileError.BadDescriptor, 0));
+        }
+
+        return OnThread(
+            () =>
+            {
+                fixed (byte* bytes = buffer.Span)
+                {
+                    long read;
+                    do
+                    {
+                        read = FileCalls.ReadAt(Handle, bytes, (nuint)buffer.Length, offset);
+                    }
+                    while (read < 0 && Native.LastError == Native.EINTR);
+                    return new FileResult<int>(FileCalls.Error(read), (int)Math.Max(read, 0));
+                }
+            },
+            new(FileError.BadDescriptor, 0),
+            cancellationToken);
+    }
+
+    public unsafe ValueTask<FileError> WriteAsync(ReadOnlyMemory<byte> buffer, long offset, CancellationToken cancellationToken) =>
+        offset < 0 && !append
+            ? ValueTask.FromResult(FileError.Invalid)
+            : OnThread(
+                () =>
+                {
+                    fixed (byte* bytes = buffer.Span)
+                    {
+                        // With O_APPEND Linux's pwrite(2) writes at the end whatever the offset is.
+                        for (var done = 0; done < buffer.Length;)
+                        {
+                            var written = FileCalls.WriteAt(Handle, bytes + done, (nuint)(buffer.Length - done), Math.Max(offset, 0) + done);
+                            if (written < 0 && Native.LastError != Native.EINTR)
+                            {
+                                return FileCalls.Error(-1);
+                            }
+
+                            done += (int)Math.Max(written, 0);
+                        }
+
+                        return FileError.None;
+                    }
+                },
+                FileError.BadDescriptor,
+                cancellationToken);
+
+    public ValueTask<FileResult<FileStatus>> GetStatusAsync(CancellationToken cancellationToken) =>
+        OnThread(
+            () => FileStatus.TryRead(Handle, out var status) ? new FileResult<FileStatus>(FileError.None, status) : new(FileCalls.Error(-1), default),
+            new(FileError.BadDescriptor, default),
+            cancellationToken);
+
+    public ValueTask<FileError> ChangeAsync(FileChange change, CancellationToken cancellationToken) =>
+        OnThread(() => Change(Handle, change), FileError.BadDescriptor, cancellationToken);
+
+    public ValueTask<FileError> SyncAsync(CancellationToken cancellationToken) =>
+        OnThread(() => FileCalls.Error(FileCalls.Sync(Handle)), FileError.BadDescriptor, cancellationToken);
+
+    public ValueTask<FileResult<FileSystemStatus>> GetFileSystemAsync(CancellationToken cancellationToken) =>
+        OnThread(
+            () => FileCalls.FileSystem(Handle) is { } status ? new FileResult<FileSystemStatus>(FileError.None, status) : new(FileCalls.Error(-1), default),
+            new(FileError.BadDescriptor, default),
+            cancellationToken);
+
+    public async ValueTask<FileError> CopyToAsync(long offset, long length, IContainerFile target, long targetOffset, CancellationToken cancellationToken)
+    {
+        if (target is not ContainerFile other || offset < 0 || targetOffset < 0 || length < 0)
+        {
+            return FileError.Invalid;
+        }
+
+        var left = length == 0 ? long.MaxValue : length;
+        while (left > 0)
+        {
+            var (at, to, piece) = (offset, targetOffset, Math.Min(left, CopyPiece));
+            var copied = await OnThread(
+                () => CopyPieceTo(at, other, to, piece),
+                new FileResult<long>(FileError.BadDescriptor, 0),
+                cancellationToken).ConfigureAwait(false);
+            if (!copied.Ok || copied.Value == 0)
+            {
+                return copied.Error;
+            }
+
+            offset += copied.Value;
+            targetOffset += copied.Value;
+            left -= copied.Value;
+        }
+
+        return FileError.None;
+    }
+
+    private unsafe FileResult<long> CopyPieceTo(long offset, ContainerFile target, long targetOffset, long length)
+    {
+        var done = FileCalls.CopyRange(Handle, &offset, target.Handle, &targetOffset, (nuint)length, 0);
+        return new FileResult<long>(FileCalls.Error(done), done);
+    }
+
+    /// <summary>Changes what a descriptor names, which may be one that only names (O_PATH) and may be a symbolic link.</summary>
+    internal static unsafe FileError Change(SafeFileHandle file, FileChange change)
+    {
+        byte empty = 0;
+        if (!FileStatus.TryRead(file, out var status))
+        {
+            return FileCalls.Error(-1);
+        }
+
+        // /proc/self/fd/N is that very file, for calls that take no such descriptor; a symbolic link would be followed by them.
+        var path = ContainerRoot.DescriptorPath(file);
+        if (change.Size is { } size && (status.IsRegular ? FileCalls.Error(FileCalls.Truncate(path, size)) : FileError.Invalid) is var truncated and not FileError.None)
+        {
+            return truncated;
+        }
+
+        if ((change.Uid is not null || change.Gid is not null)
+            && FileCalls.Error(FileCalls.ChangeOwnerAt(file, &empty, change.Uid ?? uint.MaxValue, change.Gid ?? uint.MaxValue, FileCalls.AT_EMPTY_PATH)) is var owned and not FileError.None)
+        {
+            return owned;
+        }
+
+        if (change.Mode is { } mode && (status.IsLink ? FileError.NotSupported : FileCalls.Error(FileCalls.ChangeMode(path, mode & 0xfff))) is var allowed and not FileError.None)
+        {
+            return allowed;
+        }
+
+        if (change.Accessed is null && change.Modified is null)
+        {
+            return FileError.None;
+        }
+
+        const long Omit = (1L << 30) - 2; // UTIME_OMIT
+        var times = stackalloc long[4]
+        {
+            change.Accessed?.Seconds ?? 0, change.Accessed?.Nanoseconds ?? Omit,
+            change.Modified?.Seconds ?? 0, change.Modified?.Nanoseconds ?? Omit,
+        };
+        return FileCalls.Error(FileCalls.SetTimesAt(file, &empty, times, FileCalls.AT_EMPTY_PATH));
+    }
+
+    private async ValueTask<T> OnThread<T>(Func<T> call, T closed, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await thread.RunAsync(call, cancellationToken).ConfigureAwait(false);
+        }
+        catch (ObjectDisposedException)
+        {
+            return closed;
+        }
+    }
+}
+
+/// <summary>An open folder.</summary>
+internal sealed class ContainerFolder(SafeFileHandle folder, UserThread thread) : IContainerFolder
+{
+    private const int BufferSize = 32 * 1024;
+
+    private readonly Queue<byte[]> _names = new();
+
+    public ValueTask DisposeAsync()
+    {
+        folder.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    public async ValueTask<FileResult<IReadOnlyList<FolderEntry>>> ReadAsync(int limit, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await thread.RunAsync(() => Read(limit), cancellationToken).ConfigureAwait(false);
+        }
+        catch (ObjectDisposedException)
+        {
+            return new(FileError.BadDescriptor, null);
+        }
+    }
+
+    private unsafe FileResult<IReadOnlyList<FolderEntry>> Read(int limit)
+    {
+        var entries = new List<FolderEntry>();
+        while (entries.Count < limit)
+        {
+            if (_names.Count == 0)
+            {
+                var buffer = new byte[BufferSize];
+                fixed (byte* bytes = buffer)
+                {
+                    var read = FileCalls.GetEntries(FileCalls.GetEntriesNumber, folder, bytes, BufferSize);
+                    if (read < 0 && entries.Count == 0)
+                    {
+                        return new(FileCalls.Error(-1), null);
+                    }
+
+                    if (read <= 0)
+                    {
+                        break;
+                    }
+
+                    // struct linux_dirent64: u64 inode, s64 offset, u16 length, u8 type, name with NUL (getdents(2)).
+                    for (var at = 0; at + 19 < read;)
+                    {
+                        int length = BinaryPrimitives.ReadUInt16LittleEndian(buffer.AsSpan(at + 16));
+                        var name = buffer.AsSpan(at + 19, length - 19);
+                        _names.Enqueue(name[..(name.IndexOf((byte)0) + 1)].ToArray());
+                        at += length;
+                    }
+                }
+            }
+
+            while (entries.Count < limit && _names.TryDequeue(out var name))
+            {
+                FileStatus.TryRead(folder, name, out var status);
+                entries.Add(new FolderEntry(name.AsMemory(0, name.Length - 1), status));
+            }
+        }
+
+        return new(FileError.None, entries);
+    }
+}
