@@ -112,18 +112,18 @@ public sealed class FileTreeTests(LeaseFixture leases)
     [Fact]
     public async Task Tree_OfAUser_HasThatUsersRightsAndNames()
     {
-        await RunAsync(leases.DebianLease, Shell("mkdir -p /u/own /u/root; chown 4242:4243 /u/own; chmod 700 /u/root; echo secret >/u/root/f; chmod 600 /etc/shadow; groupadd -g 4244 team; useradd -u 4242 -g 4244 -d /u/own -M worker"));
+        await RunAsync(leases.DebianLease, Shell("mkdir -p /u/own /u/root; chown 4252:4253 /u/own; chmod 700 /u/root; echo secret >/u/root/f; chmod 600 /etc/shadow; groupadd -g 4254 team; useradd -u 4252 -g 4254 -d /u/own -M worker"));
         await using var tree = await leases.DebianLease.OpenFilesAsync("worker", Soon);
         Assert.Equal(FileError.AccessDenied, (await ReadAsync(tree, "/etc/shadow")).Error);
         Assert.Equal(FileError.AccessDenied, (await ReadAsync(tree, "/u/root/f")).Error);
         Assert.Equal(FileError.AccessDenied, await WriteAsync(tree, "/etc/passwd", "x"));
         Assert.Equal(FileError.AccessDenied, await tree.RemoveAsync(B("/etc/passwd"), None));
         Assert.Equal(FileError.NotPermitted, await tree.ChangeAsync(B("/etc/passwd"), new FileChange { Mode = 0x1ff }, true, None));
-        Assert.Equal(FileError.NotPermitted, await tree.ChangeAsync(B("/etc/passwd"), new FileChange { Uid = 4242, Gid = 4242 }, true, None));
+        Assert.Equal(FileError.NotPermitted, await tree.ChangeAsync(B("/etc/passwd"), new FileChange { Uid = 4252, Gid = 4252 }, true, None));
         Assert.Equal(FileError.None, await WriteAsync(tree, "mine", "x", mode: 0x1b6)); // relative: below home
-        Assert.Equal("4242 4244 666\n", (await RunAsync(leases.DebianLease, Shell("stat -c '%u %g %a' /u/own/mine"))).Out);
-        Assert.Equal((string?[])["root", "worker", null], (IEnumerable<string?>)(await tree.GetNamesAsync([0, 4242, 999_999], [4244], None)).Users);
-        Assert.Equal((string?[])["team"], (IEnumerable<string?>)(await tree.GetNamesAsync([0], [4244], None)).Groups);
+        Assert.Equal("4252 4254 666\n", (await RunAsync(leases.DebianLease, Shell("stat -c '%u %g %a' /u/own/mine"))).Out);
+        Assert.Equal((string?[])["root", "worker", null], (IEnumerable<string?>)(await tree.GetNamesAsync([0, 4252, 999_999], [4254], None)).Users);
+        Assert.Equal((string?[])["team"], (IEnumerable<string?>)(await tree.GetNamesAsync([0], [4254], None)).Groups);
 
         // Root of the container is not root of the machine: a read-only mount stays one, and the kernel's files are not written.
         await using var root = await leases.DebianLease.OpenFilesAsync(null, Soon);
