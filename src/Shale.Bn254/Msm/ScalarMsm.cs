@@ -28,26 +28,31 @@ internal static unsafe class ScalarMsm<TField, TCurve>
         Affine<TField, TCurve>* points, int count, SignedDigits digits, int first, int workers, CancellationToken cancellation)
     {
         var windows = new Xyzz<TField, TCurve>[digits.Windows];
-        Parallel.For(0, digits.Windows, new ParallelOptions { MaxDegreeOfParallelism = workers, CancellationToken = cancellation }, w =>
-        {
-            var buckets = new Xyzz<TField, TCurve>[digits.Buckets + 1];
-            var window = digits.Window(w).Slice(first, count);
-            for (var i = 0; i < window.Length; i++)
-            {
-                var digit = window[i];
-                if (digit > 0)
-                {
-                    buckets[digit].Add(points[i]);
-                }
-                else if (digit < 0)
-                {
-                    buckets[-digit].Add(points[i].Negate());
-                }
-            }
-
-            windows[w] = WeightedSum(buckets);
-        });
+        Parallel.For(
+            0, digits.Windows, new ParallelOptions { MaxDegreeOfParallelism = workers, CancellationToken = cancellation },
+            w => windows[w] = Window(points, count, digits, first, w));
         return Combine(windows, digits.WindowBits);
+    }
+
+    /// <summary>Σ digit_i·P_i of one window.</summary>
+    public static Xyzz<TField, TCurve> Window(Affine<TField, TCurve>* points, int count, SignedDigits digits, int first, int window)
+    {
+        var buckets = new Xyzz<TField, TCurve>[digits.Buckets + 1];
+        var values = digits.Window(window).Slice(first, count);
+        for (var i = 0; i < values.Length; i++)
+        {
+            var digit = values[i];
+            if (digit > 0)
+            {
+                buckets[digit].Add(points[i]);
+            }
+            else if (digit < 0)
+            {
+                buckets[-digit].Add(points[i].Negate());
+            }
+        }
+
+        return WeightedSum(buckets);
     }
 
     /// <summary>Σ 2^(c·w)·windows[w].</summary>

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Shale.Bn254.Curve;
 using Shale.Bn254.Fields;
 using Shale.Bn254.Msm;
@@ -9,6 +8,9 @@ namespace Shale.Groth16.Prover;
 /// <summary>The five multi-scalar sums of a proof.</summary>
 internal readonly unsafe struct ProverSums(in G1Affine a, in G1Affine b1, in G2Affine b2, in G1Affine cAndH)
 {
+    /// <summary>What evaluating the constraints and transforming takes of a proof's time, about.</summary>
+    private const double TransformShare = 0.15;
+
     public readonly G1Affine A = a;
     public readonly G1Affine B1 = b1;
     public readonly G2Affine B2 = b2;
@@ -26,36 +28,53 @@ internal readonly unsafe struct ProverSums(in G1Affine a, in G1Affine b1, in G2A
             return false;
         }
 
-        progress?.Report(0.1);
-        var w = new Limbs4[witness.Length];
-        for (var i = 0; i < w.Length; i++)
-        {
-            w[i] = witness[i].ToCanonicalLimbs();
-        }
+        var digits = Decompose(Canonical(witness, workers), workers);
+        var hDigits = Decompose(h, workers);
+        progress?.Report(TransformShare);
 
-        SignedDigits digits, hDigits;
-        fixed (Limbs4* scalars = w)
-        {
-            digits = SignedDigits.Decompose(scalars, w.Length, SignedDigits.BestWindowBits(w.Length), workers);
-        }
-
-        fixed (Limbs4* scalars = h)
-        {
-            hDigits = SignedDigits.Decompose(scalars, h.Length, SignedDigits.BestWindowBits(h.Length), workers);
-        }
-
+        // The largest first, so that the workers finish together.
+        var queue = new SumQueue(workers, progress is null ? null : new Share(progress), cancellation);
         var p = key.Pointers;
         var firstPrivate = key.PublicCount + 1;
-        var a = ScalarMsm<Fp, G1Curve>.Sum(p.A, key.WireCount, digits, 0, workers, cancellation);
-        progress?.Report(0.25);
-        var b1 = ScalarMsm<Fp, G1Curve>.Sum(p.B1, key.WireCount, digits, 0, workers, cancellation);
-        progress?.Report(0.4);
-        var b2 = ScalarMsm<Fp2, G2Curve>.Sum(p.B2, key.WireCount, digits, 0, workers, cancellation);
-        progress?.Report(0.7);
-        var c = ScalarMsm<Fp, G1Curve>.Sum(p.C, key.WireCount - firstPrivate, digits, firstPrivate, workers, cancellation);
-        progress?.Report(0.85);
-        c.Add(ScalarMsm<Fp, G1Curve>.Sum(p.H, key.DomainSize, hDigits, 0, workers, cancellation));
-        sums = new ProverSums(new G1Affine(a.ToAffine()), new G1Affine(b1.ToAffine()), new G2Affine(b2.ToAffine()), new G1Affine(c.ToAffine()));
+        var b2 = queue.Add(p.B2, key.WireCount, digits, 0);
+        var hSum = queue.Add(p.H, key.DomainSize, hDigits, 0);
+        var c = queue.Add(p.C, key.WireCount - firstPrivate, digits, firstPrivate);
+        var a = queue.Add(p.A, key.WireCount, digits, 0);
+        var b1 = queue.Add(p.B1, key.WireCount, digits, 0);
+        queue.Run();
+
+        var cAndH = c.Result;
+        cAndH.Add(hSum.Result);
+        sums = new ProverSums(
+            new G1Affine(a.Result.ToAffine()), new G1Affine(b1.Result.ToAffine()), new G2Affine(b2.Result.ToAffine()), new G1Affine(cAndH.ToAffine()));
         return true;
+    }
+
+    private static SignedDigits Decompose(Limbs4[] values, int workers)
+    {
+        fixed (Limbs4* scalars = values)
+        {
+            return SignedDigits.Decompose(scalars, values.Length, SignedDigits.BestWindowBits(values.Length), workers);
+        }
+    }
+
+    private static Limbs4[] Canonical(Fr[] values, int workers)
+    {
+        var canonical = new Limbs4[values.Length];
+        const int BlockLength = 4096;
+        Parallel.For(0, (values.Length + BlockLength - 1) / BlockLength, new ParallelOptions { MaxDegreeOfParallelism = workers }, block =>
+        {
+            var end = Math.Min(values.Length, (block + 1) * BlockLength);
+            for (var i = block * BlockLength; i < end; i++)
+            {
+                canonical[i] = values[i].ToCanonicalLimbs();
+            }
+        });
+        return canonical;
+    }
+
+    private sealed class Share(IProgress<double> all) : IProgress<double>
+    {
+        public void Report(double value) => all.Report(TransformShare + ((1 - TransformShare) * value));
     }
 }

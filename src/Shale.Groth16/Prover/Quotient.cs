@@ -23,30 +23,7 @@ internal static unsafe class Quotient
             return false;
         }
 
-        var n = key.DomainSize;
-        var c = new Fr[n];
-        for (var i = 0; i < n; i++)
-        {
-            c[i] = a[i] * b[i];
-        }
-
-        var options = new ParallelOptions { MaxDegreeOfParallelism = workers, CancellationToken = cancellation };
-        Parallel.ForEach([a, b, c], options, values =>
-        {
-            ScalarNtt.InverseUnscaled(values);
-            cancellation.ThrowIfCancellationRequested();
-            ScalarNtt.ForwardOnOddCoset(values);
-        });
-
-        // Each inverse transform left a factor of n.
-        var scale = Fr.FromUInt64((ulong)n).Inverse();
-        var result = new Limbs4[n];
-        for (var i = 0; i < n; i++)
-        {
-            result[i] = (((a[i] * b[i] * scale) - c[i]) * scale).ToCanonicalLimbs();
-        }
-
-        scalars = result;
+        scalars = OddCoset.Quotient(a, b, workers, cancellation);
         return true;
     }
 
