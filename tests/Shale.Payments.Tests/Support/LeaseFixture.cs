@@ -118,9 +118,14 @@ internal sealed class LeaseFixture : ILeaseFacts, IVoucherRecorder, IPaymentEven
             throw DiskFault;
         }
 
+        Record(voucher);
+        return ValueTask.CompletedTask;
+    }
+
+    public void Record(SignedVoucher voucher)
+    {
         Logged.Add(voucher);
         _entries.Add(voucher.Bytes.ToArray());
-        return ValueTask.CompletedTask;
     }
 
     public (Checkpoint Checkpoint, string Signed) NewestCheckpoint()
