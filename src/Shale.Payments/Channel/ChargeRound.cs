@@ -132,16 +132,24 @@ public sealed class ChargeRound
     /// <param name="cancellation">Ends the wait; the charge is given up.</param>
     public async ValueTask<RoundOutcome> ChargeAsync(MeterReadings readings, bool isFinal, CancellationToken cancellation)
     {
-        (Checkpoint checkpoint, string signed) = _recorder.NewestCheckpoint();
-        MeterCharge? charge = isFinal ? _meter.TryBeginFinalCharge(readings, checkpoint) : _meter.TryBeginCharge(readings, checkpoint);
-        if (charge is null)
+        // Taken while the meter begins the charge: an older one would contradict what another connection's charge just showed.
+        (Checkpoint Checkpoint, string Signed)? newest = null;
+        Checkpoint Take()
+        {
+            (Checkpoint Checkpoint, string Signed) taken = _recorder.NewestCheckpoint();
+            newest = taken;
+            return taken.Checkpoint;
+        }
+
+        MeterCharge? charge = isFinal ? _meter.TryBeginFinalCharge(readings, Take) : _meter.TryBeginCharge(readings, Take);
+        if (charge is null || newest is not { } shown)
         {
             return new RoundOutcome(RoundStatus.Idle);
         }
 
         try
         {
-            return await AskAsync(charge, checkpoint, signed, cancellation);
+            return await AskAsync(charge, shown.Checkpoint, shown.Signed, cancellation);
         }
         finally
         {
@@ -152,13 +160,26 @@ public sealed class ChargeRound
 
     private async ValueTask<RoundOutcome> AskAsync(MeterCharge charge, Checkpoint checkpoint, string signed, CancellationToken cancellation)
     {
-        if (_agentLogSize > checkpoint.Size)
+        PayerAnswer<PaymentMessage> answer = default;
+        for (int attempt = 0; attempt < 2; attempt++)
         {
-            return new RoundOutcome(RoundStatus.Disagreement, "The agent saw a longer voucher log than this gateway has.");
+            if (_agentLogSize > checkpoint.Size)
+            {
+                return new RoundOutcome(RoundStatus.Disagreement, "The agent saw a longer voucher log than this gateway has.");
+            }
+
+            IReadOnlyList<MerkleHash> proof = _agentLogSize == 0 ? [] : _recorder.ProveConsistency(_agentLogSize, checkpoint.Size);
+            answer = await _payer.ChargeAsync(
+                new ChargeMessage(charge.Statement, charge.Asked, signed, (ulong)_agentLogSize, proof), cancellation);
+            if (answer.Status != PayerStatus.Refused || answer.Refusal.Reason != RefusalReason.StaleCheckpoint)
+            {
+                break;
+            }
+
+            // Another connection of the same lease has shown the agent more since; it says how much.
+            _agentLogSize = (long)Math.Min(answer.Refusal.LogSize, long.MaxValue);
         }
 
-        IReadOnlyList<MerkleHash> proof = _agentLogSize == 0 ? [] : _recorder.ProveConsistency(_agentLogSize, checkpoint.Size);
-        PayerAnswer<PaymentMessage> answer = await _payer.ChargeAsync(new ChargeMessage(charge.Statement, charge.Asked, signed, proof), cancellation);
         if (answer.Status == PayerStatus.Refused && answer.Refusal.Reason is RefusalReason.Backwards or RefusalReason.LogContradiction)
         {
             return new RoundOutcome(RoundStatus.Disagreement, answer.Explain());

@@ -116,6 +116,9 @@ public sealed class FrameConnection : IAsyncDisposable
         }
     }
 
+    /// <summary>Writes bytes without a frame around them, for tests of the other end.</summary>
+    internal ValueTask WriteRawAsync(ReadOnlyMemory<byte> bytes) => _write(bytes, CancellationToken.None);
+
     /// <summary>Ends the stream.</summary>
     public async ValueTask DisposeAsync()
     {

@@ -75,4 +75,7 @@ public enum RefusalReason : uint
 
     /// <summary>The message is malformed or not allowed now.</summary>
     Protocol = 12,
+
+    /// <summary>The charge's proof does not start at the checkpoint that the agent last accepted; the refusal names that.</summary>
+    StaleCheckpoint = 13,
 }

@@ -289,8 +289,10 @@ public readonly record struct WelcomeMessage(uint Version, uint WindowMillisecon
 /// <param name="Statement">The statement's canonical bytes, as they were sent: the voucher signs their digest.</param>
 /// <param name="Asked">The cumulative amount.</param>
 /// <param name="Checkpoint">The log's newest checkpoint as a signed note.</param>
-/// <param name="Proof">Consistency from the checkpoint that the agent last named.</param>
-public readonly record struct ChargeMessage(MeterStatement Statement, AttoFil Asked, string Checkpoint, IReadOnlyList<MerkleHash> Proof)
+/// <param name="ProofFrom">The log's size at the checkpoint that the agent last named; 0 for none.</param>
+/// <param name="Proof">Consistency from there to <paramref name="Checkpoint"/>; empty where <paramref name="ProofFrom"/> is 0.</param>
+public readonly record struct ChargeMessage(
+    MeterStatement Statement, AttoFil Asked, string Checkpoint, ulong ProofFrom, IReadOnlyList<MerkleHash> Proof)
 {
     /// <summary>Reads a body.</summary>
     public static bool TryRead(ReadOnlySpan<byte> body, out ChargeMessage message)
@@ -302,13 +304,14 @@ public readonly record struct ChargeMessage(MeterStatement Statement, AttoFil As
             !MeterStatement.TryRead(statementBytes, out MeterStatement? statement) ||
             !PaymentProtocol.TryReadAmount(ref reader, out AttoFil asked) ||
             !reader.TryReadUtf8(PaymentProtocol.MaxCheckpointSize, out string? checkpoint) ||
+            !reader.TryReadUInt64(out ulong proofFrom) ||
             !PaymentProtocol.TryReadHashes(ref reader, MerkleProof.MaxLength, out MerkleHash[] proof) ||
             !reader.IsAtEnd)
         {
             return false;
         }
 
-        message = new ChargeMessage(statement, asked, checkpoint, proof);
+        message = new ChargeMessage(statement, asked, checkpoint, proofFrom, proof);
         return true;
     }
 
@@ -320,6 +323,7 @@ public readonly record struct ChargeMessage(MeterStatement Statement, AttoFil As
         writer.WriteString(Statement.ToBytes());
         PaymentProtocol.WriteAmount(ref writer, Asked);
         writer.WriteString(Checkpoint);
+        writer.WriteUInt64(ProofFrom);
         PaymentProtocol.WriteHashes(ref writer, Proof);
     }
 }
@@ -362,7 +366,8 @@ public readonly record struct PaymentMessage(SignedVoucher Voucher, string Probe
 /// <summary>Section 4.5: the agent does not pay, or does not understand.</summary>
 /// <param name="Reason">Why, for the gateway.</param>
 /// <param name="Text">Why, for the user: one line.</param>
-public readonly record struct RefusalMessage(RefusalReason Reason, string Text)
+/// <param name="LogSize">For <see cref="RefusalReason.StaleCheckpoint"/>: the checkpoint that the agent last accepted; otherwise 0.</param>
+public readonly record struct RefusalMessage(RefusalReason Reason, string Text, ulong LogSize = 0)
 {
     /// <summary>Reads a body; the text comes out fit for a terminal.</summary>
     public static bool TryRead(ReadOnlySpan<byte> body, out RefusalMessage message)
@@ -372,13 +377,14 @@ public readonly record struct RefusalMessage(RefusalReason Reason, string Text)
         if (!PaymentProtocol.TryReadType(ref reader, PaymentMessageType.Refusal) ||
             !reader.TryReadUInt32(out uint reason) ||
             !reader.TryReadUtf8(PaymentProtocol.MaxTextSize, out string? text) ||
+            !reader.TryReadUInt64(out ulong logSize) ||
             !reader.IsAtEnd)
         {
             return false;
         }
 
         message = new RefusalMessage(
-            reason <= (uint)RefusalReason.Protocol ? (RefusalReason)reason : RefusalReason.Other, PaymentProtocol.Printable(text));
+            reason <= (uint)RefusalReason.StaleCheckpoint ? (RefusalReason)reason : RefusalReason.Other, PaymentProtocol.Printable(text), logSize);
         return true;
     }
 
@@ -389,6 +395,7 @@ public readonly record struct RefusalMessage(RefusalReason Reason, string Text)
         writer.WriteByte((byte)PaymentMessageType.Refusal);
         writer.WriteUInt32((uint)Reason);
         writer.WriteString(PaymentProtocol.Printable(Text));
+        writer.WriteUInt64(LogSize);
     }
 }
 

@@ -207,9 +207,9 @@ public sealed class Meter
 
     /// <summary>Begins a charge, if none is under way and the lease is not closed.</summary>
     /// <param name="readings">The other counters.</param>
-    /// <param name="checkpoint">The voucher log's newest durable checkpoint.</param>
+    /// <param name="checkpoint">Gives the voucher log's newest durable checkpoint, at once; called only when there is a charge.</param>
     /// <returns>Null when one is under way, the lease is closed, or all that the window could cost is paid already.</returns>
-    public MeterCharge? TryBeginCharge(in MeterReadings readings, Checkpoint checkpoint)
+    public MeterCharge? TryBeginCharge(in MeterReadings readings, Func<Checkpoint> checkpoint)
     {
         lock (_lock)
         {
@@ -229,13 +229,13 @@ public sealed class Meter
                 return null;
             }
 
-            return Begin(readings, checkpoint, milliseconds, asked, isFinal: false);
+            return Begin(readings, checkpoint(), milliseconds, asked, isFinal: false);
         }
     }
 
     /// <summary>Closes the meter and begins the charge for the final statement: what was served, nothing ahead.</summary>
     /// <returns>Null when the final statement was made before, or while an earlier charge is under way: try again after it.</returns>
-    public MeterCharge? TryBeginFinalCharge(in MeterReadings readings, Checkpoint checkpoint)
+    public MeterCharge? TryBeginFinalCharge(in MeterReadings readings, Func<Checkpoint> checkpoint)
     {
         lock (_lock)
         {
@@ -247,7 +247,7 @@ public sealed class Meter
             }
 
             AttoFil asked = AttoFil.Min(AttoFil.Max(_state.Consumed(_terms), _state.Authorised), _terms.Deposit);
-            return Begin(readings, checkpoint, 0, asked, isFinal: true);
+            return Begin(readings, checkpoint(), 0, asked, isFinal: true);
         }
     }
 

@@ -260,6 +260,12 @@ public sealed class PaymentPolicy : IPayerPolicy
             return ChargeDecision.Refuse(RefusalReason.TooFast, "The gateway asks for more than its own statement accounts for.");
         }
 
+        if (charge.ProofFrom != account.LogSize)
+        {
+            return new ChargeDecision(null, new RefusalMessage(
+                RefusalReason.StaleCheckpoint, "The log's proof starts at another checkpoint than the last one shown.", account.LogSize));
+        }
+
         if (!TryFollowLog(account, logVerifier, charge, out Checkpoint? checkpoint))
         {
             return ChargeDecision.Refuse(

@@ -10,7 +10,7 @@ namespace Shale.Payments.Tests.Metering;
 public sealed class MeterTests : IDisposable
 {
     private static readonly AttoFil Price = AttoFil.Create(1_000_003);
-    private static readonly Checkpoint Empty = new("log", 0, MerkleHash.Empty);
+    private static readonly Func<Checkpoint> Empty = () => new("log", 0, MerkleHash.Empty);
     private readonly EdDsaPrivateKey _key = EdDsaPrivateKey.Generate();
     private readonly ManualTime _time = new();
     private readonly MeterTerms _terms = new() { LeaseId = 7, PricePerSecond = Price, Deposit = AttoFil.OneFil };

@@ -303,6 +303,20 @@ public sealed class PaymentPolicyTests : IDisposable
     }
 
     [Fact]
+    public void Charge_ProofFromAnotherCheckpoint_IsToldWhereToStart()
+    {
+        IPayableLease lease = Open();
+        Record(Pay(lease, 0, 1));
+        _lease.Advance(5);
+        Record(Pay(lease, 5000, 2));
+        _lease.Advance(5);
+        ChargeDecision decision = lease.Charge(_lease.Charge(10_000, 3) with { ProofFrom = 0, Proof = [] });
+        AssertRefused(RefusalReason.StaleCheckpoint, decision);
+        Assert.Equal(1ul, decision.Refusal.LogSize);
+        Assert.NotNull(lease.Charge(_lease.Charge(10_000, 3)).Payment);
+    }
+
+    [Fact]
     public void Charge_CheckpointForgedOrNotTheStatements_IsRefused()
     {
         IPayableLease lease = Open();
@@ -325,7 +339,7 @@ public sealed class PaymentPolicyTests : IDisposable
         Assert.Equal([replaced.Verifier.ToString()], _lease.LogReplacements);
         var empty = new Checkpoint("sp.example/f01/2", 0, MerkleHash.Empty);
         ChargeMessage charge = _lease.Charge(1000, 2);
-        charge = charge with { Statement = charge.Statement with { LogSize = 0, LogRoot = MerkleHash.Empty }, Checkpoint = empty.Sign(replaced), Proof = [] };
+        charge = charge with { Statement = charge.Statement with { LogSize = 0, LogRoot = MerkleHash.Empty }, Checkpoint = empty.Sign(replaced), ProofFrom = 0, Proof = [] };
         _lease.Advance(1);
         Assert.NotNull(lease.Charge(charge).Payment);
     }

@@ -99,7 +99,7 @@ internal sealed class LeaseFixture : ILeaseFacts, IVoucherRecorder, IPaymentEven
             LogRoot = checkpoint.Root,
         };
         ulong known = Policy.RecordOf(LeaseId)?.LogSize ?? 0;
-        return new ChargeMessage(statement, asked ?? AttoFil.Cost(Price, active + window), signed, known == 0 ? [] : ProveConsistency((long)known, checkpoint.Size));
+        return new ChargeMessage(statement, asked ?? AttoFil.Cost(Price, active + window), signed, known, known == 0 ? [] : ProveConsistency((long)known, checkpoint.Size));
     }
 
     public static byte[] Encode(Action<IBufferWriter<byte>> write)
@@ -124,17 +124,29 @@ internal sealed class LeaseFixture : ILeaseFacts, IVoucherRecorder, IPaymentEven
 
     public void Record(SignedVoucher voucher)
     {
-        Logged.Add(voucher);
-        _entries.Add(voucher.Bytes.ToArray());
+        lock (_entries)
+        {
+            Logged.Add(voucher);
+            _entries.Add(voucher.Bytes.ToArray());
+        }
     }
 
     public (Checkpoint Checkpoint, string Signed) NewestCheckpoint()
     {
-        var checkpoint = new Checkpoint(_noteSigner.Verifier.Name, _entries.Count, Root(_entries.Count));
-        return (checkpoint, checkpoint.Sign(_noteSigner));
+        lock (_entries)
+        {
+            var checkpoint = new Checkpoint(_noteSigner.Verifier.Name, _entries.Count, Root(_entries.Count));
+            return (checkpoint, checkpoint.Sign(_noteSigner));
+        }
     }
 
-    public IReadOnlyList<MerkleHash> ProveConsistency(long oldSize, long newSize) => MerkleProof.Consistency(oldSize, newSize, Subtree);
+    public IReadOnlyList<MerkleHash> ProveConsistency(long oldSize, long newSize)
+    {
+        lock (_entries)
+        {
+            return MerkleProof.Consistency(oldSize, newSize, Subtree);
+        }
+    }
 
     public void RewriteLog() => _entries[0] = [1, 2, 3];
 
