@@ -154,7 +154,7 @@ public sealed class LeaseTests(LeaseFixture leases)
         await using var second = new LeaseHost(leases.Options);
         var found = await second.FindAsync(id, Soon);
         Assert.NotNull(found);
-        Assert.Equal((lease.ContainerId, (long?)(1 << 20)), (found.ContainerId, found.BandwidthBytesPerSecond));
+        Assert.Equal((lease.ContainerId, (long?)(1 << 20)), (found.ContainerId, found.Bandwidth?.BytesPerSecond));
         Assert.Contains(await second.ListAsync(Soon), l => l.LeaseId == id);
         Assert.Equal("7 8\n", (await RunAsync(found, Shell("echo $(id -u) $(id -g)"))).Out);
         await EventuallyAsync(async () => (await RunAsync(found, Shell("pgrep sleep"))).Status.Code != 0, "what the old gateway ran ends");

@@ -1,3 +1,4 @@
+using Shale.Containers.Bandwidth;
 using Shale.Containers.Engine;
 using Shale.Containers.Exec;
 using Shale.Containers.Files;
@@ -19,6 +20,7 @@ public sealed partial class LeaseContainer : IAsyncDisposable
     {
         _host = host;
         _record = record;
+        Bandwidth = record.Bandwidth is { } limit ? new LeaseBandwidth(limit, host.Options.Time) : null;
         LeaseId = leaseId;
         ContainerId = containerId;
     }
@@ -32,8 +34,11 @@ public sealed partial class LeaseContainer : IAsyncDisposable
     /// <summary>The image's id (a digest), as it was when the container was made.</summary>
     public string ImageId => _record.Image;
 
-    /// <summary>Bytes a second each way over everything that the client sees; null: no limit.</summary>
-    public long? BandwidthBytesPerSecond => _record.Bandwidth;
+    /// <summary>
+    /// The limit each way over everything that the client sees; null: none. The container's network is held to it from the first start or
+    /// command on; what passes over SSH is to be taken from its buckets.
+    /// </summary>
+    public LeaseBandwidth? Bandwidth { get; }
 
     private EngineClient Engine => _host.Engine;
 
@@ -67,6 +72,14 @@ public sealed partial class LeaseContainer : IAsyncDisposable
         }
 
         await Engine.StartContainerAsync(ContainerId, cancellationToken).ConfigureAwait(false);
+        if (Bandwidth is not null)
+        {
+            inspect = await Engine.InspectContainerAsync(ContainerId, cancellationToken).ConfigureAwait(false);
+            using var root = OpenRoot(inspect.State.Pid)
+                ?? throw new EngineException(EngineFailure.Failed, "The container's network can't be held to its bandwidth: its engine is not this machine's, or this process is not root.");
+            Bandwidth.Shape(root);
+        }
+
         foreach (var service in _record.Services)
         {
             await StartServiceAsync(service, cancellationToken).ConfigureAwait(false);
@@ -214,6 +227,7 @@ public sealed partial class LeaseContainer : IAsyncDisposable
             await DetachAsync(attachment).ConfigureAwait(false);
         }
 
+        Bandwidth?.Dispose();
         _host.DeleteFolder(LeaseId);
     }
 
@@ -230,6 +244,7 @@ public sealed partial class LeaseContainer : IAsyncDisposable
         }
 
         _disposed = true;
+        Bandwidth?.Dispose();
         if (_attachment is { } attachment)
         {
             await DetachAsync(attachment).ConfigureAwait(false);
@@ -262,6 +277,11 @@ public sealed partial class LeaseContainer : IAsyncDisposable
 
             var inspect = await InspectRunningAsync(cancellationToken).ConfigureAwait(false);
             var root = OpenRoot(inspect.State.Pid);
+            if (root is not null)
+            {
+                Bandwidth?.Shape(root);
+            }
+
             ExecAgent? agent = null;
             if (root is not null && !_host.Options.AttachOnly)
             {

@@ -25,7 +25,7 @@ internal static unsafe partial class ContainerNetwork
     {
         var native = family == AddressFamily.InterNetworkV6 ? AF_INET6 : AF_INET;
         var kind = type == SocketType.Dgram ? SOCK_DGRAM : SOCK_STREAM;
-        var (fd, error) = OnThread(root, () => SocketCall(native, kind | SOCK_CLOEXEC, 0));
+        var (fd, error) = OnThread(root.Network, () => SocketCall(native, kind | SOCK_CLOEXEC, 0));
         return fd >= 0 ? new Socket(new SafeSocketHandle(fd, ownsHandle: true)) : throw Native.Failure("socket in the container's network", error);
     }
 
@@ -127,14 +127,15 @@ internal static unsafe partial class ContainerNetwork
         return null;
     }
 
-    private static (int Result, int Error) OnThread(ContainerRoot root, Func<int> call)
+    /// <summary>Makes a call on a thread of its own inside a network namespace.</summary>
+    internal static (int Result, int Error) OnThread(SafeFileHandle network, Func<int> call)
     {
         const int CloneNewNet = 0x40000000;
         var result = (Result: -1, Error: 0);
         var thread = new Thread(() =>
         {
             // This thread is in the container's network from here to its end; it is nobody else's.
-            result.Result = SetNamespace(root.Network, CloneNewNet);
+            result.Result = SetNamespace(network, CloneNewNet);
             if (result.Result == 0)
             {
                 result.Result = call();
