@@ -13,6 +13,9 @@ internal abstract class KeyAgreement : IDisposable
     /// <summary>Our methods, in the order in which we prefer them as a client and list them as a server.</summary>
     public static readonly string[] Names =
     [
+        "mlkem768x25519-sha256",
+        "sntrup761x25519-sha512",
+        "sntrup761x25519-sha512@openssh.com",
         "curve25519-sha256",
         "curve25519-sha256@libssh.org",
         "ecdh-sha2-nistp256",
@@ -36,6 +39,8 @@ internal abstract class KeyAgreement : IDisposable
 
     public static KeyAgreement Create(string name) => name switch
     {
+        "mlkem768x25519-sha256" => new HybridAgreement(Kem.MlKem768, HashAlgorithmName.SHA256),
+        "sntrup761x25519-sha512" or "sntrup761x25519-sha512@openssh.com" => new HybridAgreement(Kem.Sntrup761, HashAlgorithmName.SHA512),
         "curve25519-sha256" or "curve25519-sha256@libssh.org" => new X25519Agreement(),
         "ecdh-sha2-nistp256" => new EcdhAgreement(ECCurve.NamedCurves.nistP256, 32, HashAlgorithmName.SHA256),
         "ecdh-sha2-nistp384" => new EcdhAgreement(ECCurve.NamedCurves.nistP384, 48, HashAlgorithmName.SHA384),
