@@ -1,3 +1,5 @@
+using Shale.Ssh.Keys;
+
 namespace Shale.Ssh.Auth;
 
 /// <summary>A user and what they may do on this connection. Everything is granted unless it is taken away here or by a certificate.</summary>
@@ -16,6 +18,9 @@ public sealed record AuthenticatedUser(string Name, object Identity)
 
     /// <summary>The command to run in place of whatever shell, command or subsystem is asked for; <see langword="null"/> for none.</summary>
     public string? ForcedCommand { get; init; }
+
+    /// <summary>What a security key (sk-…) must attest with its signature; a certificate's own word goes before this.</summary>
+    public SecurityKeyPolicy SecurityKeyPolicy { get; init; } = SecurityKeyPolicy.RequirePresence;
 
     /// <summary>When the right ends, because a certificate or lease does; the connection is closed then. <see langword="null"/> for never.</summary>
     public DateTimeOffset? ValidUntil { get; init; }

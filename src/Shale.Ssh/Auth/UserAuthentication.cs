@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.Logging;
@@ -153,18 +155,16 @@ internal sealed class UserAuthentication(SshTransport transport, SshServerOption
     /// <returns>The peer, which is authenticated only if the request was signed; or <see langword="null"/>.</returns>
     private async ValueTask<AuthenticatedPeer?> CheckAsync(UserAuthRequestMessage request, PublicKeyFields fields)
     {
-        if (PublicKeyAlgorithm.Find(fields.Algorithm) is not { } algorithm
-            || !CredentialParser.TryParse(fields.Key, algorithm, out var key, out var certificate)
+        if (!SshKeyAlgorithms.TryGet(fields.Algorithm, out var algorithm)
+            || !TryParse(fields.Key, algorithm, out var key, out var certificate)
             || (fields.HostKey is not null && !fields.HostKey.AsSpan().SequenceEqual(info.HostKey.Blob.Span))
             || !IsPlausible(request.UserName))
         {
             return null;
         }
 
-        var verified = fields.Signature is null
-            || key.Verify(
-                fields.SignedData(info.SessionId.Span, request.UserName, request.Service), fields.Signature, algorithm.SignatureAlgorithm)
-                == SignatureCheck.Ok;
+        var source = (info.RemoteEndPoint as IPEndPoint)?.Address;
+        var usable = certificate is null || certificate.Check(options.TimeProvider, source) == CertificateCheck.Ok;
         AuthenticatedUser? user;
         try
         {
@@ -175,9 +175,43 @@ internal sealed class UserAuthentication(SshTransport transport, SshServerOption
             return null;
         }
 
-        return verified && user is not null && !transport.IsClosing
+        if (user is not null && certificate is not null)
+        {
+            user = CertificateRights.Narrow(user, certificate);
+        }
+
+        // Checked for unknown users too: it takes most of the time.
+        var policy = certificate?.SecurityKeyPolicy ?? user?.SecurityKeyPolicy ?? SecurityKeyPolicy.RequirePresence;
+        var verified = fields.Signature is null
+            || key.Verify(
+                fields.SignedData(info.SessionId.Span, request.UserName, request.Service),
+                fields.Signature,
+                algorithm.SignatureAlgorithm,
+                policy,
+                out _) == SignatureCheck.Ok;
+        return usable && verified && user is not null && !transport.IsClosing
             ? new AuthenticatedPeer(request.UserName, user, key, certificate)
             : null;
+    }
+
+    /// <summary>Parses a key, or a certificate, whose own type must be the one that the algorithm takes.</summary>
+    private static bool TryParse(
+        ReadOnlySpan<byte> blob, SshKeyAlgorithm algorithm, [NotNullWhen(true)] out SshPublicKey? key, out SshCertificate? certificate)
+    {
+        key = null;
+        certificate = null;
+        if (algorithm.IsCertificate)
+        {
+            if (!SshCertificate.TryParse(blob, out certificate) || certificate.KeyType != algorithm.BlobType)
+            {
+                return false;
+            }
+
+            key = certificate.Key;
+            return true;
+        }
+
+        return SshPublicKey.TryParse(blob, out key) && key.KeyType == algorithm.BlobType;
     }
 
     private async ValueTask RefuseAsync(UserAuthRequestMessage request, long started)

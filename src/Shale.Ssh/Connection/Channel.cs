@@ -114,6 +114,12 @@ internal sealed class Channel : SshChannel
 
     public override ValueTask SendEofAsync(CancellationToken cancellationToken)
     {
+        SendEof();
+        return ValueTask.CompletedTask;
+    }
+
+    public void SendEof()
+    {
         bool send;
         lock (_gate)
         {
@@ -125,8 +131,6 @@ internal sealed class Channel : SshChannel
         {
             _multiplexer.Send(new ChannelSignalMessage(MessageNumber.ChannelEof, RemoteId));
         }
-
-        return ValueTask.CompletedTask;
     }
 
     public override ValueTask DisposeAsync()

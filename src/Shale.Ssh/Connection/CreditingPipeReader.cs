@@ -7,6 +7,7 @@ namespace Shale.Ssh.Connection;
 internal sealed class CreditingPipeReader(PipeReader inner, Channel channel) : PipeReader
 {
     private ReadOnlySequence<byte> _buffer;
+    private bool _reading;
 
     public override void AdvanceTo(SequencePosition consumed) => AdvanceTo(consumed, consumed);
 
@@ -14,6 +15,7 @@ internal sealed class CreditingPipeReader(PipeReader inner, Channel channel) : P
     {
         var count = _buffer.Slice(_buffer.Start, consumed).Length;
         _buffer = default;
+        _reading = false;
         inner.AdvanceTo(consumed, examined);
         if (count > 0)
         {
@@ -25,6 +27,12 @@ internal sealed class CreditingPipeReader(PipeReader inner, Channel channel) : P
 
     public override void Complete(Exception? exception = null)
     {
+        if (_reading)
+        {
+            // Its reader gave up in the middle, as on an error of where it wrote to.
+            AdvanceTo(_buffer.End);
+        }
+
         // What lies unread is given back too, so that a peer whose input nobody wants can go on to its EOF.
         if (inner.TryRead(out var rest))
         {
@@ -40,6 +48,7 @@ internal sealed class CreditingPipeReader(PipeReader inner, Channel channel) : P
     {
         var result = await inner.ReadAsync(cancellationToken);
         _buffer = result.Buffer;
+        _reading = true;
         return result;
     }
 
@@ -49,6 +58,7 @@ internal sealed class CreditingPipeReader(PipeReader inner, Channel channel) : P
         if (read)
         {
             _buffer = result.Buffer;
+            _reading = true;
         }
 
         return read;

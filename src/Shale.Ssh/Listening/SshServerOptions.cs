@@ -40,7 +40,10 @@ public sealed class SshServerOptions
     /// <summary>Handlers of channel types that are not SSH's own.</summary>
     public IList<IChannelTypeHandler> ChannelTypes => _channelTypes;
 
-    /// <summary>The software name in the identification string: printable ASCII without blanks or '-', 1 to 64 characters. Default: "Shale".</summary>
+    /// <summary>
+    /// The software name in the identification string: printable ASCII without blanks or '-', 1 to 64 characters. Default: "OpenSSH_compatible_Shale", because OpenSSH's client tells only servers whose
+    /// name begins with "OpenSSH" that its reader is gone, without which <c>ssh host yes | head</c> never ends (docs/decisions/0010-identification.md).
+    /// </summary>
     public string SoftwareVersion
     {
         get;
@@ -54,7 +57,7 @@ public sealed class SshServerOptions
 
             field = value;
         }
-    } = "Shale";
+    } = "OpenSSH_compatible_Shale";
 
     /// <summary>Words shown before authentication; lines end in LF, at most 4 KiB. Default: none.</summary>
     public string? Banner

@@ -241,7 +241,11 @@ internal sealed class ServerSession : SshSession, IChannelRequestHandler
         }
 
         await _connection.EndSessionAsync(this);
-        await _channel.Input.CompleteAsync();
+        Close();
+    }
+
+    private void Close()
+    {
         (string Request, byte[] Fields)? exit;
         lock (_exitGate)
         {
@@ -250,7 +254,7 @@ internal sealed class ServerSession : SshSession, IChannelRequestHandler
 
         if (!_channel.Closed.IsCancellationRequested)
         {
-            await _channel.SendEofAsync(CancellationToken.None);
+            _channel.SendEof();
             if (exit is var (request, fields))
             {
                 _channel.SendRequest(request, fields);
@@ -259,7 +263,9 @@ internal sealed class ServerSession : SshSession, IChannelRequestHandler
             _channel.SendClose();
         }
 
+        // Last: a read of the handler's that it left behind may make this throw, and by now nothing hangs on it.
         _events.Writer.TryComplete();
         _connection.Remove(this);
+        _channel.Input.Complete();
     }
 }

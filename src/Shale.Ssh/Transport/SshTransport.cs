@@ -29,6 +29,7 @@ internal sealed class SshTransport : IAsyncDisposable
 
     private readonly IDuplexPipe _pipe;
     private readonly TransportOptions _options;
+    // Never disposed: it has no timer, and what hangs on it may still be told while the transport goes.
     private readonly CancellationTokenSource _closed = new();
     private readonly PacketReader _reader;
     private readonly KeyExchanger _exchanger;
@@ -260,8 +261,6 @@ internal sealed class SshTransport : IAsyncDisposable
         {
             // A pipe whose stream broke down meanwhile is complete enough.
         }
-
-        _closed.Dispose();
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]

@@ -85,21 +85,23 @@ internal sealed class OpenSshClient : IDisposable
         catch (OperationCanceledException)
         {
             process.Kill(entireProcessTree: true);
-            throw new TimeoutException($"{program} {string.Join(' ', arguments)} did not end; it wrote: {await error} {Encoding.UTF8.GetString(output.ToArray())}");
+            throw new TimeoutException($"{program} {string.Join(' ', arguments)} did not end; it wrote {output.Length} bytes and: {Tail(await error)}");
         }
 
         return new ProgramResult(process.ExitCode, output.ToArray(), await error);
     }
 
-    /// <summary>Runs ssh to the server.</summary>
+    private static string Tail(string text) => text.Length > 2000 ? text[^2000..] : text;
+
+    /// <summary>Runs ssh to the server. Options given here go before the fixture's own.</summary>
     public Task<ProgramResult> SshAsync(string[] options, string[] command, Stream? input = null, int timeoutSeconds = 30) =>
-        RunProgramAsync("ssh", [.. Options, .. options, "user@127.0.0.1", .. command], input, TimeSpan.FromSeconds(timeoutSeconds));
+        RunProgramAsync("ssh", [.. options, .. Options, "user@127.0.0.1", .. command], input, TimeSpan.FromSeconds(timeoutSeconds));
 
     /// <summary>Starts ssh and leaves it running.</summary>
     public Process Start(string[] options, string[] command)
     {
         var start = new ProcessStartInfo("ssh") { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var argument in (string[])[.. Options, .. options, "user@127.0.0.1", .. command])
+        foreach (var argument in (string[])[.. options, .. Options, "user@127.0.0.1", .. command])
         {
             start.ArgumentList.Add(argument);
         }

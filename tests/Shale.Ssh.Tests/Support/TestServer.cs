@@ -41,7 +41,7 @@ internal sealed class TestServer : IAsyncDisposable
     public static async Task<TestServer> StartAsync(
         Action<SshServerOptions>? configure = null, IConnectionObserver? observer = null, IForwardingHandler? forwarding = null, TimeProvider? time = null)
     {
-        var hostKeys = TestKeys.CreateHostKeys();
+        var hostKeys = TestKeys.HostKeys;
         var authenticator = new TestAuthenticator();
         var sessions = new ShellSessionHandler();
         var log = Environment.GetEnvironmentVariable("SHALE_TEST_LOG") is not null;
@@ -71,9 +71,5 @@ internal sealed class TestServer : IAsyncDisposable
         using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(2));
         await _application.StopAsync(timeout.Token);
         await _application.DisposeAsync();
-        foreach (var key in _hostKeys)
-        {
-            key.Dispose();
-        }
     }
 }
