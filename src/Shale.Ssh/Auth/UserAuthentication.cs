@@ -155,7 +155,7 @@ internal sealed class UserAuthentication(SshTransport transport, SshServerOption
     /// <returns>The peer, which is authenticated only if the request was signed; or <see langword="null"/>.</returns>
     private async ValueTask<AuthenticatedPeer?> CheckAsync(UserAuthRequestMessage request, PublicKeyFields fields)
     {
-        if (!SshKeyAlgorithms.TryGet(fields.Algorithm, out var algorithm)
+        if (PublicKeyAlgorithm.Find(fields.Algorithm) is not { } algorithm
             || !TryParse(fields.Key, algorithm, out var key, out var certificate)
             || (fields.HostKey is not null && !fields.HostKey.AsSpan().SequenceEqual(info.HostKey.Blob.Span))
             || !IsPlausible(request.UserName))
@@ -196,13 +196,13 @@ internal sealed class UserAuthentication(SshTransport transport, SshServerOption
 
     /// <summary>Parses a key, or a certificate, whose own type must be the one that the algorithm takes.</summary>
     private static bool TryParse(
-        ReadOnlySpan<byte> blob, SshKeyAlgorithm algorithm, [NotNullWhen(true)] out SshPublicKey? key, out SshCertificate? certificate)
+        ReadOnlySpan<byte> blob, PublicKeyAlgorithm algorithm, [NotNullWhen(true)] out SshPublicKey? key, out SshCertificate? certificate)
     {
         key = null;
         certificate = null;
         if (algorithm.IsCertificate)
         {
-            if (!SshCertificate.TryParse(blob, out certificate) || certificate.KeyType != algorithm.BlobType)
+            if (!SshCertificate.TryParse(blob, out certificate) || certificate.KeyType != algorithm.KeyType)
             {
                 return false;
             }
@@ -211,7 +211,7 @@ internal sealed class UserAuthentication(SshTransport transport, SshServerOption
             return true;
         }
 
-        return SshPublicKey.TryParse(blob, out key) && key.KeyType == algorithm.BlobType;
+        return SshPublicKey.TryParse(blob, out key) && key.KeyType == algorithm.KeyType;
     }
 
     private async ValueTask RefuseAsync(UserAuthRequestMessage request, long started)

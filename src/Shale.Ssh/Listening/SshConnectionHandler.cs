@@ -4,7 +4,6 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
 using Shale.Ssh.Auth;
 using Shale.Ssh.Connection;
-using Shale.Ssh.Keys;
 using Shale.Ssh.Transport;
 
 namespace Shale.Ssh.Listening;
@@ -36,7 +35,7 @@ public sealed class SshConnectionHandler : ConnectionHandler
             HostKeys = options.HostKeys,
             Extensions =
             [
-                new(ExtInfoMessage.ServerSigAlgs, string.Join(',', SshKeyAlgorithms.SignatureAlgorithms)),
+                new(ExtInfoMessage.ServerSigAlgs, PublicKeyAlgorithm.ServerSigAlgs),
                 new("publickey-hostbound@openssh.com", "0"),
                 new("ping@openssh.com", "0"),
             ],
