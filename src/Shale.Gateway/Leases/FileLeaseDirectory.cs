@@ -29,11 +29,7 @@ public sealed class FileLeaseDirectory : ILeaseDirectory
     {
         Root = root;
         _logger = logger;
-        foreach (var folder in new[] { root, LeaseFolder(root), StatusFolder(root) })
-        {
-            Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        }
-
+        Prepare(root);
         Scan();
     }
 
@@ -87,8 +83,11 @@ public sealed class FileLeaseDirectory : ILeaseDirectory
 
     /// <summary>Writes a lease's record: whole, or not at all.</summary>
     /// <exception cref="IOException">The disk is full or the directory can't be written.</exception>
-    public static void Write(string root, LeaseRecord lease) =>
+    public static void Write(string root, LeaseRecord lease)
+    {
+        Prepare(root);
         AtomicFile.Write(LeasePath(root, lease.Id), JsonSerializer.SerializeToUtf8Bytes(lease, LeaseJson.Default.LeaseRecord));
+    }
 
     /// <summary>Removes a lease's record; the gateway then ends the lease.</summary>
     public static void Remove(string root, ulong id) => File.Delete(LeasePath(root, id));
@@ -113,7 +112,7 @@ public sealed class FileLeaseDirectory : ILeaseDirectory
     /// <summary>A number that no lease of this directory has or had: one above the highest, kept in the file <c>next</c>.</summary>
     public static ulong TakeId(string root)
     {
-        Directory.CreateDirectory(LeaseFolder(root), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        Prepare(root);
         using var counter = new FileStream(Path.Combine(root, "next"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         using var reader = new StreamReader(counter, leaveOpen: true);
         var next = ulong.TryParse(reader.ReadToEnd(), NumberStyles.None, CultureInfo.InvariantCulture, out var kept) ? kept : 1;
@@ -129,6 +128,14 @@ public sealed class FileLeaseDirectory : ILeaseDirectory
         counter.Write(System.Text.Encoding.ASCII.GetBytes((next + 1).ToString(CultureInfo.InvariantCulture)));
         counter.Flush(flushToDisk: true);
         return next;
+    }
+
+    private static void Prepare(string root)
+    {
+        foreach (var folder in new[] { root, LeaseFolder(root), StatusFolder(root) })
+        {
+            Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
     }
 
     private static string LeaseFolder(string root) => Path.Combine(root, "leases");
