@@ -105,6 +105,10 @@ internal static class LeaseContainerCommand
             // Started first: if the port is taken or the engine is gone, no lease was made.
             host = await gateway.StartAsync(parsed, cancellation).ConfigureAwait(false);
         }
+        else if (!GatewayHost.IsServing(root))
+        {
+            throw new CliError($"No gateway serves {root}.", $"Start one with shale gateway --state_dir={root}, or leave out --detach.", ExitCodes.Unavailable);
+        }
 
         try
         {
@@ -113,7 +117,7 @@ internal static class LeaseContainerCommand
             FileLeaseDirectory.Write(root, lease);
             try
             {
-                await WaitUntilServedAsync(root, lease, detach, cancellation).ConfigureAwait(false);
+                await WaitUntilServedAsync(root, lease, cancellation).ConfigureAwait(false);
                 Announce(host?.Endpoint ?? gateway.Listen(parsed), lease, token);
                 if (serving is not null)
                 {
@@ -146,10 +150,10 @@ internal static class LeaseContainerCommand
         }
     }
 
-    private static async Task WaitUntilServedAsync(string root, LeaseRecord lease, bool detach, CancellationToken cancellation)
+    private static async Task WaitUntilServedAsync(string root, LeaseRecord lease, CancellationToken cancellation)
     {
         var said = "";
-        for (var waited = 0; ; waited++)
+        while (true)
         {
             var status = FileLeaseDirectory.ReadStatus(root, lease.Id);
             switch (status?.Service)
@@ -162,8 +166,6 @@ internal static class LeaseContainerCommand
                     said = status.Message;
                     Console.Error.WriteLine("shale: " + said);
                     break;
-                case null when detach && waited == 50:
-                    throw new CliError($"No gateway serves {root}.", $"Start one with shale gateway --state_dir={root}, or leave out --detach.", ExitCodes.Unavailable);
             }
 
             await Task.Delay(100, cancellation).ConfigureAwait(false);

@@ -1,11 +1,15 @@
 using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
 using Shale.Containers.Exec;
 using Shale.Containers.Leases;
 
 namespace Shale.Gateway.Leases;
 
 /// <summary>Leases in the containers of a Docker Engine.</summary>
-internal sealed class DockerLeaseContainers(LeaseHost host) : ILeaseContainers
+/// <param name="host">The engine.</param>
+/// <param name="instance">Which gateway's leases: two on one engine may both have a lease 1, and neither touches the other's.</param>
+internal sealed class DockerLeaseContainers(LeaseHost host, string instance) : ILeaseContainers
 {
     public async Task<ILeaseContainer> EnsureAsync(LeaseRecord lease, IProgress<string> progress, CancellationToken cancellation)
     {
@@ -35,7 +39,8 @@ internal sealed class DockerLeaseContainers(LeaseHost host) : ILeaseContainers
     {
         foreach (var container in await host.ListAsync(cancellation).ConfigureAwait(false))
         {
-            if (ulong.TryParse(container.LeaseId, NumberStyles.None, CultureInfo.InvariantCulture, out var id) && !present.Contains(id))
+            if (container.LeaseId.StartsWith(instance + "-", StringComparison.Ordinal) &&
+                ulong.TryParse(container.LeaseId.AsSpan(instance.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var id) && !present.Contains(id))
             {
                 await container.RemoveAsync(cancellation).ConfigureAwait(false);
             }
@@ -55,7 +60,22 @@ internal sealed class DockerLeaseContainers(LeaseHost host) : ILeaseContainers
         Hostname = lease.Name,
     };
 
-    private static string LeaseId(ulong id) => id.ToString(CultureInfo.InvariantCulture);
+    /// <summary>The name of this state folder's gateway, made once: 8 hexadecimal digits in the file <c>instance</c>.</summary>
+    public static string Instance(string stateDirectory)
+    {
+        var path = Path.Combine(stateDirectory, "instance");
+        if (!File.Exists(path))
+        {
+            AtomicFile.Write(path, Encoding.ASCII.GetBytes(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4))));
+        }
+
+        var instance = File.ReadAllText(path).Trim();
+        return instance.Length == 8 && instance.All(char.IsAsciiHexDigitLower)
+            ? instance
+            : throw new IOException($"{path} does not hold 8 hexadecimal digits. Restore it, or remove it together with this gateway's containers.");
+    }
+
+    private string LeaseId(ulong id) => string.Create(CultureInfo.InvariantCulture, $"{instance}-{id}");
 
     private static GpuRequest? Gpus(string text) => text switch
     {

@@ -22,6 +22,8 @@ namespace Shale.Gateway.Listening;
 /// <summary>The provider's server: SSH on one address, metrics and status on another, leases from a directory. Holds no wallet key.</summary>
 public sealed class GatewayHost : IAsyncDisposable
 {
+    private const string LockFile = "gateway.lock";
+
     private readonly List<IAsyncDisposable> _owned = [];
     private readonly LeaseManager _leases;
     private WebApplication? _web;
@@ -63,7 +65,7 @@ public sealed class GatewayHost : IAsyncDisposable
             owned.Add(new Owned(metrics));
             var directory = new FileLeaseDirectory(options.StateDirectory, logger);
             var gate = new FreeGate();
-            var leases = new LeaseManager(directory, new DockerLeaseContainers(engine), gate, metrics, TimeProvider.System, logger);
+            var leases = new LeaseManager(directory, new DockerLeaseContainers(engine, DockerLeaseContainers.Instance(options.StateDirectory)), gate, metrics, TimeProvider.System, logger);
             var keys = HostKeyStore.LoadOrCreate(Path.Combine(options.StateDirectory, "hostkeys"));
             owned.AddRange(keys.Select(k => new Owned(k)));
             var ssh = new SshServerOptions
@@ -117,11 +119,29 @@ public sealed class GatewayHost : IAsyncDisposable
         await DisposeAllAsync(_owned).ConfigureAwait(false);
     }
 
+    /// <summary>Whether a gateway serves this state folder now.</summary>
+    public static bool IsServing(string stateDirectory)
+    {
+        try
+        {
+            using var free = new FileStream(Path.Combine(stateDirectory, LockFile), FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+            return false;
+        }
+        catch (Exception missing) when (missing is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return false;
+        }
+        catch (IOException)
+        {
+            return true;
+        }
+    }
+
     private static FileStream LockState(string folder)
     {
         try
         {
-            return new FileStream(Path.Combine(folder, "gateway.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            return new FileStream(Path.Combine(folder, LockFile), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
         catch (IOException cause)
         {

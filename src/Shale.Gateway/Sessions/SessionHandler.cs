@@ -139,7 +139,8 @@ internal sealed class SessionHandler(IReadOnlyList<ISubsystem> subsystems, Gatew
 
         return new ExecRequest
         {
-            Command = session.Kind == SessionKind.Exec ? session.Command : null,
+            // Cast, or null would become an empty command: a null array converts to empty memory.
+            Command = session.Kind == SessionKind.Exec ? session.Command : (ReadOnlyMemory<byte>?)null,
             Environment = environment,
             Terminal = session.Terminal is { } asked ? Terminals.Request(asked) : null,
         };

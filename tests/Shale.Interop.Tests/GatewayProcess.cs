@@ -1,0 +1,169 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
+
+namespace Shale.Interop.Tests;
+
+/// <summary>A real <c>shale gateway</c> with a state folder of its own, and leases in it; used through the executables alone.</summary>
+internal sealed class GatewayProcess : IAsyncDisposable
+{
+    private readonly StringBuilder _log = new();
+    private Process? _process;
+
+    private GatewayProcess(string folder, int port) => (Folder, Port) = (folder, port);
+
+    public string Folder { get; }
+
+    public int Port { get; }
+
+    public string Log
+    {
+        get
+        {
+            lock (_log)
+            {
+                return _log.ToString();
+            }
+        }
+    }
+
+    private string State => Path.Combine(Folder, "state");
+
+    private string Key => Path.Combine(Folder, "id");
+
+    public static async Task<GatewayProcess> StartAsync()
+    {
+        var gateway = new GatewayProcess(Directory.CreateTempSubdirectory("shale-it-").FullName, FreePort());
+        await MustAsync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", gateway.Key]);
+        await gateway.LaunchAsync();
+        return gateway;
+    }
+
+    /// <summary>Adds a lease, waits until it is served, and returns its number.</summary>
+    public async Task<ulong> LeaseAsync(params string[] options)
+    {
+        var outcome = await Cli.RunAsync(
+            Cli.Shale,
+            ["lease-container", "--detach", $"--state_dir={State}", $"--listen=127.0.0.1:{Port}", $"--ssh_pubkey={Key}.pub", .. options]);
+        if (outcome.ExitCode != 0)
+        {
+            throw new InvalidOperationException($"lease-container: {outcome.Error}{Log}");
+        }
+
+        // The line that it prints for the user: ssh -p PORT ID@ADDRESS.
+        var target = outcome.Output.Trim().Split(' ')[^1];
+        return ulong.Parse(target.Split('@')[0], CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>The arguments for stock OpenSSH programs; <c>scp</c> and <c>sftp</c> name the port as <c>-P</c>.</summary>
+    public string[] SshOptions(string portOption = "-p", string log = "ERROR") =>
+    [
+        portOption, Port.ToString(CultureInfo.InvariantCulture), "-i", Key, "-F", "/dev/null", "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=accept-new",
+        "-o", $"UserKnownHostsFile={Path.Combine(Folder, "known_hosts")}", "-o", $"LogLevel={log}", "-o", "BatchMode=yes",
+    ];
+
+    public Task<Outcome> SshAsync(ulong lease, string command, byte[]? input = null, int seconds = 60, params string[] options) =>
+        Cli.RunAsync("ssh", [.. SshOptions(), .. options, $"{lease}@127.0.0.1", command], input, seconds);
+
+    /// <summary>The engine's ID of a lease's container.</summary>
+    public Task<string> ContainerAsync(ulong lease) => ContainerAsync(State, lease);
+
+    public static async Task<string> ContainerAsync(string state, ulong lease)
+    {
+        var status = JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(state, "status", lease.ToString(CultureInfo.InvariantCulture) + ".json"))).RootElement;
+        return status.GetProperty("service").GetString() == "Serving"
+            ? status.GetProperty("container").GetString()!
+            : throw new InvalidOperationException($"Lease {lease} is not served: {status}");
+    }
+
+    public async Task KillAsync()
+    {
+        _process!.Kill();
+        await _process.WaitForExitAsync();
+    }
+
+    public async Task LaunchAsync()
+    {
+        _process = Process.Start(new ProcessStartInfo(Cli.Shale, ["gateway", $"--state_dir={State}", $"--listen=127.0.0.1:{Port}", "--verbose"]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+        _process.ErrorDataReceived += (_, line) => Append(line.Data);
+        _process.OutputDataReceived += (_, line) => Append(line.Data);
+        _process.BeginErrorReadLine();
+        _process.BeginOutputReadLine();
+        for (var i = 0; i < 300; i++)
+        {
+            try
+            {
+                using var client = new TcpClient();
+                await client.ConnectAsync(IPAddress.Loopback, Port);
+                return;
+            }
+            catch (SocketException) when (!_process.HasExited)
+            {
+                await Task.Delay(100);
+            }
+        }
+
+        throw new InvalidOperationException("The gateway does not listen: " + Log);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        // Ending the leases by their records is what removes their containers.
+        foreach (var lease in Directory.GetFiles(Path.Combine(State, "leases"), "*.json"))
+        {
+            File.Delete(lease);
+        }
+
+        if (_process is { HasExited: false })
+        {
+            for (var i = 0; i < 200 && await ContainersAsync() > 0; i++)
+            {
+                await Task.Delay(100);
+            }
+
+            _process.Kill();
+            await _process.WaitForExitAsync();
+        }
+
+        _process?.Dispose();
+        Directory.Delete(Folder, recursive: true);
+    }
+
+    private async Task<int> ContainersAsync()
+    {
+        var count = 0;
+        foreach (var status in Directory.GetFiles(Path.Combine(State, "status"), "*.json"))
+        {
+            count += (await File.ReadAllTextAsync(status)).Contains("\"Ended\"", StringComparison.Ordinal) ? 0 : 1;
+        }
+
+        return count;
+    }
+
+    private static async Task MustAsync(string program, string[] arguments)
+    {
+        var outcome = await Cli.RunAsync(program, arguments);
+        if (outcome.ExitCode != 0)
+        {
+            throw new InvalidOperationException($"{program}: {outcome.Error}");
+        }
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    private void Append(string? line)
+    {
+        lock (_log)
+        {
+            _log.AppendLine(line);
+        }
+    }
+}
