@@ -65,7 +65,7 @@ library Transcript {
             let word := add(add(transcript, HEADER), mul(SLOT, first))
             let end := add(word, mul(SLOT, count))
             // Four at a time while there are four; 0x280 is four slots, 48 four amounts.
-            for { let last := sub(end, 0x27f) } lt(word, last) { } {
+            for { } iszero(gt(add(word, 0x280), end)) { } {
                 mstore(word, or(flags, shl(8, shr(160, calldataload(source)))))
                 mstore(add(word, 0xa0), or(flags, shl(8, shr(160, calldataload(add(source, 12))))))
                 mstore(add(word, 0x140), or(flags, shl(8, shr(160, calldataload(add(source, 24))))))

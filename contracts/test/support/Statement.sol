@@ -97,11 +97,8 @@ library Statement {
     /// @dev The root over leaf hashes.
     function root(IPoseidonT3 pair, uint256[] memory hashes) internal pure returns (uint256) {
         uint256[] memory level = hashes;
-        while (level.length > 1) {
-            uint256[] memory above = new uint256[](level.length / 2);
-            for (uint256 i = 0; i < above.length; ++i) above[i] = pair.hash([level[2 * i], level[2 * i + 1]]);
-            level = above;
-        }
+        uint256 empty = 0;
+        while (level.length > 1) (level, empty) = parents(pair, level, empty);
         return level[0];
     }
 
@@ -110,12 +107,25 @@ library Statement {
         uint256 depth = hashes.length == 8 ? 3 : hashes.length == 64 ? 6 : 8;
         siblings = new uint256[](depth);
         uint256[] memory level = hashes;
+        uint256 empty = 0;
         for (uint256 k = 0; k < depth; ++k) {
             siblings[k] = level[index ^ 1];
-            uint256[] memory above = new uint256[](level.length / 2);
-            for (uint256 i = 0; i < above.length; ++i) above[i] = pair.hash([level[2 * i], level[2 * i + 1]]);
-            level = above;
+            (level, empty) = parents(pair, level, empty);
             index /= 2;
+        }
+    }
+
+    /// @dev One level up. `empty` is the hash of an empty subtree, hashed once: most of a large page is empty.
+    function parents(IPoseidonT3 pair, uint256[] memory level, uint256 empty)
+        private
+        pure
+        returns (uint256[] memory above, uint256 emptyAbove)
+    {
+        emptyAbove = pair.hash([empty, empty]);
+        above = new uint256[](level.length / 2);
+        for (uint256 i = 0; i < above.length; ++i) {
+            bool both = level[2 * i] == empty && level[2 * i + 1] == empty;
+            above[i] = both ? emptyAbove : pair.hash([level[2 * i], level[2 * i + 1]]);
         }
     }
 }
