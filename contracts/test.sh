@@ -22,6 +22,7 @@ forge=node_modules/@foundry-rs/forge/bin.mjs
 step "the contracts build, each within 24,576 bytes of code" node "$forge" build src --sizes
 step "abi/ is what the compiler gives" tools/artifacts --check
 
+rm -rf out/gas; mkdir -p out/gas
 log=$(node "$forge" test 2>&1) || true
 grep -vE '^(npm |\[PASS\])' <<<"$log"
 summary=$(grep -E '^Ran [0-9]+ test suites? in' <<<"$log" | tail -1)
@@ -30,4 +31,5 @@ if [[ $summary =~ ([0-9]+)\ tests?\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skippe
 else
   echo "FAIL forge gave no result"; failed=$((failed + 1))
 fi
+step "gas is as gas.json and docs/SETTLEMENT.md say (tools/gas writes them)" tools/gas --check
 finish

@@ -75,5 +75,5 @@ error PaymentRefused(address receiver, uint256 amount);
 error DevelopmentKey(uint256 chainId, address verifier);
 /// @dev A part given to the constructor does not do what it has to.
 error WrongPart(address part, uint256 expected, uint256 actual);
-/// @dev A point of a verifying key is not canonical, off its curve, outside its subgroup or infinity; the first coordinate tells which.
+/// @dev A point of a verifying key is not canonical, off its curve, outside its subgroup or infinity, or gamma is delta; the first coordinate tells which.
 error WrongKey(uint256 firstCoordinate);

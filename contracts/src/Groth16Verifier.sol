@@ -51,7 +51,8 @@ contract Groth16Verifier is ISettlementVerifier {
     uint256 private immutable _ic3X;
     uint256 private immutable _ic3Y;
 
-    /// @param key the verifying key; reverts with `WrongKey` if a point is not canonical, off its curve, outside its subgroup or infinity
+    /// @param key the verifying key; reverts with `WrongKey` if a point is not canonical, off its curve, outside its subgroup or infinity, or if gamma
+    ///        and delta are one point: then nobody contributed to the set-up's second phase, and anybody can make a proof of anything
     /// @param slots_ the page size of the circuit that the key is for
     /// @param development whether the key comes from a development set-up
     constructor(VerifyingKey memory key, uint256 slots_, bool development) {
@@ -60,6 +61,7 @@ contract Groth16Verifier is ISettlementVerifier {
         _checkG2(key.gamma2);
         _checkG2(key.delta2);
         for (uint256 i = 0; i < 4; ++i) _checkG1(key.ic[i]);
+        if (keccak256(abi.encode(key.gamma2)) == keccak256(abi.encode(key.delta2))) revert WrongKey(key.delta2[0]);
         if (slots_ == 0) revert BelowMinimum(1, 0);
         isDevelopmentKey = development;
         slots = slots_;

@@ -159,6 +159,14 @@ contract DeploymentTest is MarketFixture {
         this.construct(infinite);
     }
 
+    /// A set-up that nobody contributed to.
+    function test_Verifier_GammaIsDelta_Reverts() public {
+        Groth16Verifier.VerifyingKey memory key = TrapdoorKey.key();
+        key.delta2 = key.gamma2;
+        vm.expectRevert(abi.encodeWithSelector(WrongKey.selector, key.delta2[0]));
+        this.construct(key);
+    }
+
     function construct(Groth16Verifier.VerifyingKey calldata key) external {
         new Groth16Verifier(key, 8, true);
     }

@@ -5,7 +5,8 @@ import {Groth16Verifier} from "../../src/Groth16Verifier.sol";
 import {Statement} from "../support/Statement.sol";
 
 /// @dev A Groth16 key whose secret is written here, so that a test can make a proof that the real verifier accepts for any statement: for measuring gas,
-///      and for showing what a leaked set-up would mean. All points of G2 are its generator, those of G1 known multiples of theirs.
+///      and for showing what a leaked set-up would mean. The points of G2 are its generator, delta
+///      its negative; those of G1 are known multiples of theirs.
 library TrapdoorKey {
     uint256 private constant ALPHA = 0xa1fa;
     uint256 private constant IC0 = 0x1c0;
@@ -13,16 +14,21 @@ library TrapdoorKey {
     uint256 private constant IC2 = 0x1c2;
     uint256 private constant IC3 = 0x1c3;
     uint256 private constant S = 0x5;
+    /// @dev The modulus of BN254's base field.
+    uint256 private constant Q = 21888242871839275222246405745257275088696311157297823662689037894645226208583;
 
     function key() internal view returns (Groth16Verifier.VerifyingKey memory made) {
         made.alpha1 = multiple(ALPHA);
-        made.beta2 = made.gamma2 = made.delta2 = generator2();
+        made.beta2 = made.gamma2 = generator2();
+        made.delta2 = generator2();
+        made.delta2[2] = Q - made.delta2[2];
+        made.delta2[3] = Q - made.delta2[3];
         made.ic = [multiple(IC0), multiple(IC1), multiple(IC2), multiple(IC3)];
     }
 
-    /// @dev A proof of (C, r, d): with B the generator, A = alpha + ic0 + C·ic1 + r·ic2 + d·ic3 + S and C = S satisfy the equation.
+    /// @dev A proof of (C, r, d): with B the generator, A = alpha + ic0 + C·ic1 + r·ic2 + d·ic3 − S and C = S satisfy the equation.
     function prove(uint256[3] memory inputs) internal view returns (uint256[8] memory proof) {
-        uint256 scalar = addmod(ALPHA + IC0 + S, mulmod(inputs[0], IC1, Statement.P), Statement.P);
+        uint256 scalar = addmod(ALPHA + IC0 - S, mulmod(inputs[0], IC1, Statement.P), Statement.P);
         scalar = addmod(scalar, mulmod(inputs[1], IC2, Statement.P), Statement.P);
         scalar = addmod(scalar, mulmod(inputs[2], IC3, Statement.P), Statement.P);
         (proof[0], proof[1]) = split(multiple(scalar));

@@ -73,6 +73,27 @@ contract GasTest is ProverFixture {
         measured(256);
     }
 
+    /// @dev The least number of leases from which one settlement costs no more than as many claims.
+    function test_Gas_BreakEven() public {
+        warm();
+        page = newPage(provider, operator, 64);
+        uint64 start = market.leaseCount() + 1;
+        for (uint256 i = 0; i < 40; ++i) active(5 ether);
+        measure(entriesOf(start, 40, SYNC | FRESH | PAY, 0));
+        for (uint256 count = 10; count <= 40; ++count) {
+            uint256 settled = measure(entriesOf(start, count, PAY, count - 9));
+            uint256 claimed = oneByOne(count);
+            if (settled > claimed) continue;
+            check(count > 10, "the search begins below it");
+            note("break-even", 0, count);
+            note("settle at break-even", 0, settled);
+            note("one by one at break-even", 0, claimed);
+            vm.writeFile("out/gas/break-even.json", string.concat(_json, "\n}\n"));
+            return;
+        }
+        check(false, "no break-even up to 40 leases");
+    }
+
     function test_Gas_LifeOfALease() public {
         warm();
         exits();

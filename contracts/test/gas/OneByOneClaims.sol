@@ -29,7 +29,7 @@ contract OneByOneClaims {
     mapping(uint32 provider => uint256) private _earned;
     mapping(uint32 provider => address) private _operators;
 
-    event Claimed(uint32 indexed provider, uint256 paid, bytes claims);
+    event Claimed(uint32 indexed provider, uint256 paid);
 
     error Refused(uint64 leaseId);
 
@@ -60,6 +60,6 @@ contract OneByOneClaims {
         }
         _pools[provider] -= paid;
         _earned[provider] += paid;
-        emit Claimed(provider, paid, claims);
+        emit Claimed(provider, paid);
     }
 }

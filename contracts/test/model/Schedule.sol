@@ -296,7 +296,7 @@ contract Schedule is Checks {
         uint256 count = 0;
         bool aimed = draw(2) == 0;
         for (uint256 slot = 0; slot < 8; ++slot) {
-            if (aimed && p.live[slot] && draw(2) == 0) entries[count++] = aimedEntry(provider, page, slot, p);
+            if (aimed && (p.live[slot] || draw(8) == 0) && draw(2) == 0) entries[count++] = aimedEntry(provider, page, slot, p);
             if (!aimed && draw(7) == 0) entries[count++] = thiefsEntry(provider, page, slot, p, base[slot]);
         }
         entries = shortened(entries, count);
