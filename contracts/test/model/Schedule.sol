@@ -311,7 +311,7 @@ contract Schedule is Checks {
     ///      paid out of the finished lease's leaf that still lies there; another open lease's record; a deposit that nobody made.
     function aimedEntry(uint32 provider, uint32 page, uint256 slot, LedgerModel.ModelPage memory p) private returns (Entry memory entry) {
         uint64 leaseId = leaseIn(provider, page, slot);
-        if (draw(4) == 0) leaseId = uint64(1 + draw(model.leaseCount()));
+        if (draw(4) == 0 && model.leaseCount() != 0) leaseId = uint64(1 + draw(model.leaseCount()));
         LedgerModel.ModelLease memory lease = model.leaseOf(leaseId);
         entry = Entry(slot, LISTED | SYNC | FRESH, 0, leaseId, lease.ax, lease.ay, uint96(lease.deposit));
         if (draw(6) == 0) entry.deposit += 1;
