@@ -23,6 +23,9 @@ internal sealed unsafe class BatchAdder<TField, TCurve, TPacked> : IDisposable
     /// </summary>
     public const int BatchLength = 1024;
 
+    // Vectors between asking for points and using them. The first round of a bucket sum reads points all over the key.
+    private const int PrefetchDistance = 8;
+
     private static readonly int Vectors = Lanes.LimbCount * TPacked.Components;
     private static readonly int CoordinateSize = LaneMemory.PackedSize * TPacked.Components;
 
@@ -92,6 +95,11 @@ internal sealed unsafe class BatchAdder<TField, TCurve, TPacked> : IDisposable
         for (var v = 0; v < vectors; v++)
         {
             var at = v == vectors - 1 ? last : pairs + (8 * v);
+            if (v + PrefetchDistance < vectors)
+            {
+                Prefetch(pairs + (8 * (v + PrefetchDistance)));
+            }
+
             LoadX(x1, at[0], at[2], at[4], at[6]);
             LoadX(x2, at[1], at[3], at[5], at[7]);
             Difference(dx, x2, x1, k);
@@ -167,6 +175,18 @@ internal sealed unsafe class BatchAdder<TField, TCurve, TPacked> : IDisposable
             var to = results + ((long)v * 4 * PointSize);
             var lanes = Math.Min(4, count - (4 * v));
             StorePoint(x3, x2, to, lanes);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Prefetch(nuint* at)
+    {
+        for (var i = 0; i < 8; i++)
+        {
+            for (var line = 0; line < PointSize; line += 64)
+            {
+                Sse.Prefetch0((byte*)at[i] + line);
+            }
         }
     }
 

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using Shale.Bn254.Curve;
 using Shale.Bn254.Fields;
@@ -22,7 +21,7 @@ internal sealed unsafe class PackedPoints<TField, TCurve, TPacked> : IDisposable
     public PackedPoints(int count)
     {
         _present = new bool[count];
-        Base = (byte*)NativeMemory.AlignedAlloc((nuint)Math.Max(1, (long)count * PointSize), 64);
+        Base = LargeMemory.Allocate((long)count * PointSize);
         GC.AddMemoryPressure(Math.Max(1, (long)count * PointSize));
     }
 
@@ -63,7 +62,7 @@ internal sealed unsafe class PackedPoints<TField, TCurve, TPacked> : IDisposable
     {
         if (Base != null)
         {
-            NativeMemory.AlignedFree(Base);
+            LargeMemory.Free(Base);
             GC.RemoveMemoryPressure(Math.Max(1, (long)Count * PointSize));
             Base = null;
         }

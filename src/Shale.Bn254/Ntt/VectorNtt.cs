@@ -1,6 +1,5 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 using Shale.Bn254.Fields;
@@ -51,9 +50,9 @@ internal sealed unsafe class VectorNtt : IDisposable
     }
 
     /// <summary>Memory for so many quads; the caller frees it.</summary>
-    public static byte* Allocate(long quads) => (byte*)NativeMemory.AlignedAlloc((nuint)(quads * QuadSize), 64);
+    public static byte* Allocate(long quads) => LargeMemory.Allocate(quads * QuadSize);
 
-    public static void Free(byte* quads) => NativeMemory.AlignedFree(quads);
+    public static void Free(byte* quads) => LargeMemory.Free(quads);
 
     public void Dispose()
     {

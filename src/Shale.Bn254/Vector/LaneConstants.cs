@@ -29,6 +29,7 @@ internal static unsafe class LaneConstants<TModulus>
         Put(block + Lanes.ToRadix256, BigInteger.ModPow(2, 256, p));
         Put(block + Lanes.ToCanonical, 1);
         Put(block + Lanes.One, BigInteger.ModPow(2, Lanes.RadixBits, p));
+        block[Lanes.Zero] = default;
         return block;
     }
 

@@ -39,7 +39,8 @@ internal static unsafe class Lanes
     public const int ToRadix256 = 47;
     public const int ToCanonical = 56;
     public const int One = 65;
-    public const int ConstantCount = 74;
+    public const int Zero = 74;
+    public const int ConstantCount = 75;
 
     /// <summary>True where this machine has what the kernels use.</summary>
     public static bool IsSupported => Avx2.IsSupported;
@@ -167,6 +168,14 @@ internal static unsafe class Lanes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static Vector256<ulong> Times(Vector256<ulong> a, Vector256<ulong> b) => Avx2.Multiply(a.AsUInt32(), b.AsUInt32());
 
+    /// <summary>
+    /// The same address, in a way that the JIT can't see. Otherwise it loads the nine limbs of b and of p once for all rows, runs out of
+    /// registers and spills them, instead of multiplying straight from memory: 17 ns against 10 for a product on 16 registers.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<ulong>* Opaque(Vector256<ulong>* address, Vector256<ulong>* k) =>
+        (Vector256<ulong>*)((byte*)address + Volatile.Read(ref *(long*)(k + Zero)));
+
     /// <summary>t ← (t + a·b + q·p)/2^29 with the q that makes the lowest limb vanish; t0 comes back as the new, empty highest limb.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Row(
@@ -174,6 +183,7 @@ internal static unsafe class Lanes
         ref Vector256<ulong> t0, ref Vector256<ulong> t1, ref Vector256<ulong> t2, ref Vector256<ulong> t3, ref Vector256<ulong> t4,
         ref Vector256<ulong> t5, ref Vector256<ulong> t6, ref Vector256<ulong> t7, ref Vector256<ulong> t8)
     {
+        b = Opaque(b, k);
         t0 += Times(a, b[0]);
         var q = Times(t0, k[NegatedInverse]) & Vector256.Create(LimbMask);
         t1 += Times(a, b[1]);
@@ -193,6 +203,8 @@ internal static unsafe class Lanes
         ref Vector256<ulong> t0, ref Vector256<ulong> t1, ref Vector256<ulong> t2, ref Vector256<ulong> t3, ref Vector256<ulong> t4,
         ref Vector256<ulong> t5, ref Vector256<ulong> t6, ref Vector256<ulong> t7, ref Vector256<ulong> t8)
     {
+        b = Opaque(b, k);
+        d = Opaque(d, k);
         t0 += Times(a, b[0]) + Times(c, d[0]);
         var q = Times(t0, k[NegatedInverse]) & Vector256.Create(LimbMask);
         t1 += Times(a, b[1]) + Times(c, d[1]);
@@ -212,6 +224,7 @@ internal static unsafe class Lanes
         ref Vector256<ulong> t0, ref Vector256<ulong> t1, ref Vector256<ulong> t2, ref Vector256<ulong> t3, ref Vector256<ulong> t4,
         ref Vector256<ulong> t5, ref Vector256<ulong> t6, ref Vector256<ulong> t7, ref Vector256<ulong> t8)
     {
+        k = Opaque(k, k);
         t0 += Times(q, k[P]);
         t1 += Times(q, k[P + 1]) + (t0 >>> LimbBits);
         t2 += Times(q, k[P + 2]);
