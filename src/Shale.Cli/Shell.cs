@@ -13,6 +13,7 @@ internal static class Shell
     private static readonly (string Title, Func<Command>[] Commands)[] Groups =
     [
         ("Providers", [LeaseContainerCommand.Create, LeaseContainerCommand.CreateOlder, GatewayCommand.Create]),
+        ("Settlement", [ProofCommand.Create]),
         ("This machine", [DoctorCommand.Create]),
     ];
 

@@ -66,6 +66,10 @@ internal sealed class ScalarFixedBase<TField, TCurve> : FixedBase<TField, TCurve
         }
     }
 
+    public override void Dispose()
+    {
+    }
+
     /// <summary>With one inversion in all.</summary>
     internal static void ToAffine(ReadOnlySpan<Xyzz<TField, TCurve>> points, Span<Affine<TField, TCurve>> results)
     {

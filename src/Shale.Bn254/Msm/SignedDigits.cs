@@ -44,8 +44,7 @@ internal sealed unsafe class SignedDigits
         ArgumentOutOfRangeException.ThrowIfLessThan(windowBits, MinimumWindowBits);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(windowBits, 16);
 
-        // One more bit than the scalar takes the carry of the last window.
-        var windows = (ScalarBits + 1 + windowBits - 1) / windowBits;
+        var windows = WindowsOf(windowBits);
         var digits = new short[checked(windows * count)];
         const int BlockLength = 4096;
         Parallel.For(0, (count + BlockLength - 1) / BlockLength, new ParallelOptions { MaxDegreeOfParallelism = workers }, block =>
@@ -59,6 +58,9 @@ internal sealed unsafe class SignedDigits
         return new SignedDigits(digits, count, windowBits, windows);
     }
 
+    /// <summary>The windows of a scalar; one more bit than the scalar has takes the carry of the last one.</summary>
+    public static int WindowsOf(int windowBits) => (ScalarBits + 1 + windowBits - 1) / windowBits;
+
     /// <summary>
     /// The c that makes windows × (additions into buckets + two additions a bucket) smallest.
     /// </summary>
@@ -67,7 +69,7 @@ internal sealed unsafe class SignedDigits
         var (best, bestCost) = (MinimumWindowBits, long.MaxValue);
         for (var c = MinimumWindowBits; c <= 16; c++)
         {
-            var cost = (long)((ScalarBits + 1 + c - 1) / c) * (count + (2L << (c - 1)));
+            var cost = (long)WindowsOf(c) * (count + (2L << (c - 1)));
             if (cost < bestCost)
             {
                 (best, bestCost) = (c, cost);

@@ -59,7 +59,7 @@ public static class DevelopmentSetup
         R1cs r1cs, int log, Secrets secrets, WirePolynomials polynomials, string path, IProgress<double>? progress, CancellationToken cancellation)
     {
         using var writer = new SectionWriter(path, "zkey", 1, 11);
-        var points = new PointWriter(writer, r1cs, progress, cancellation);
+        using var points = new PointWriter(writer, r1cs, progress, cancellation);
         writer.Begin(ZKey.ProtocolSection);
         writer.WriteUInt32(ZKey.Groth16Protocol);
         writer.End();

@@ -9,7 +9,7 @@ namespace Shale.Groth16.Setup;
 /// <summary>
 /// Writes sections of multiples of the generators, computed in parallel a piece at a time, so that memory does not grow with the key.
 /// </summary>
-internal sealed class PointWriter(SectionWriter writer, R1cs r1cs, IProgress<double>? progress, CancellationToken cancellation)
+internal sealed class PointWriter(SectionWriter writer, R1cs r1cs, IProgress<double>? progress, CancellationToken cancellation) : IDisposable
 {
     // 2^14 points are 2 MiB in G2; a worker's task is 2^11 of them, some milliseconds.
     private const int PieceLength = 1 << 14;
@@ -30,6 +30,19 @@ internal sealed class PointWriter(SectionWriter writer, R1cs r1cs, IProgress<dou
 
     public static void Write(SectionWriter writer, in G2Affine point) =>
         writer.Write(MemoryMarshal.AsBytes(new ReadOnlySpan<G2Affine>(in point)));
+
+    public void Dispose()
+    {
+        if (_g1.IsValueCreated)
+        {
+            _g1.Value.Dispose();
+        }
+
+        if (_g2.IsValueCreated)
+        {
+            _g2.Value.Dispose();
+        }
+    }
 
     private void Write<TField, TCurve>(uint section, ReadOnlySpan<Fr> scalars, FixedBase<TField, TCurve> table, double weight)
         where TField : unmanaged

@@ -85,13 +85,13 @@ public sealed unsafe class MultiScalarTests
         Limbs4[] canonical = [.. scalars.Select(s => s.ToCanonicalLimbs())];
         var g1 = new Affine<Fp, G1Curve>[scalars.Length];
         var g2 = new Affine<Fp2, G2Curve>[scalars.Length];
-        foreach (var table in new[] { new ScalarFixedBase<Fp, G1Curve>(G1Affine.Generator.Point), FixedBase.G1(G1Affine.Generator) })
+        foreach (var table in new FixedBase<Fp, G1Curve>[] { new ScalarFixedBase<Fp, G1Curve>(G1Affine.Generator.Point), FixedBase.G1(G1Affine.Generator) })
         {
             table.Multiply(canonical, g1);
             Assert.Equal(scalars.Select(s => (G1Affine.Generator * s).Point), g1);
         }
 
-        foreach (var table in new[] { new ScalarFixedBase<Fp2, G2Curve>(G2Affine.Generator.Point), FixedBase.G2(G2Affine.Generator) })
+        foreach (var table in new FixedBase<Fp2, G2Curve>[] { new ScalarFixedBase<Fp2, G2Curve>(G2Affine.Generator.Point), FixedBase.G2(G2Affine.Generator) })
         {
             table.Multiply(canonical, g2);
             Assert.Equal(scalars.Select(s => (G2Affine.Generator * s).Point), g2);
