@@ -211,6 +211,18 @@ public sealed class EngineTests(LeaseFixture leases)
             {
                 Assert.Equal(("hi there\n", 0), (await RunAsync(lease, Shell(image == Static ? "/tool hi there" : "echo hi there")) is var r ? (r.Out, r.Status.Code) : default));
                 Assert.Equal("typed\n", (await RunAsync(lease, Shell(image == Static ? "/tool cat" : "cat"), "typed\n")).Out);
+                var pause = Shell(image == Static ? "/tool pause" : "sleep 98757 & sleep 98757");
+                await using (var process = await lease.StartAsync(pause, Soon))
+                {
+                    await Task.Delay(500);
+                    Assert.True(await process.SignalAsync("TERM", Soon));
+                    Assert.Equal(143, (await process.Exited.WaitAsync(Soon)).Code);
+                }
+
+                var left = await lease.StartAsync(pause with { User = "7" }, Soon);
+                await Task.Delay(500);
+                await left.DisposeAsync(); // its client is gone
+                await left.Exited.WaitAsync(Soon);
             }
             finally
             {

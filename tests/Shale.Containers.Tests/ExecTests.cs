@@ -259,4 +259,78 @@ public sealed class ExecTests(LeaseFixture leases)
         Assert.Equal("0\n", stdout);
         Assert.Equal(LeaseContainerStatus.Running, (await leases.DebianLease.GetStateAsync(Soon)).Status);
     }
+
+    [Fact]
+    public async Task Helper_WhoseSocketAnImpostorConnectsTo_IsToldApart()
+    {
+        var lease = await leases.CreateAsync(new LeaseSpec { Image = Debian });
+        const string Impostor = "import glob,socket,time\nheld=[]\nprint('go',flush=True)\nwhile True:\n  for p in glob.glob('/.shale/s*'):\n    s=socket.socket(socket.AF_UNIX)\n    try: s.connect(p); s.send(bytes(64)); held.append(s); print('in',flush=True)\n    except OSError: pass\n";
+        await using var impostor = await lease.StartAsync(new ExecRequest { Arguments = ["python3", "-c", Impostor] }, Soon);
+        await ReadUntilAsync(impostor.Stdout, "go");
+        await using var other = (await leases.Host.FindAsync(lease.LeaseId, Soon))!; // another gateway: it starts a helper of its own
+        await using var process = await other.StartAsync(Shell("echo mine"), Soon);
+        Assert.True(process.IsDirect);
+        Assert.Equal("mine\n", await ReadAllAsync(process.Stdout));
+        await ReadUntilAsync(impostor.Stdout, "in");
+    }
+
+    [Fact]
+    public async Task Helper_ThatTalksNonsense_EndsItsSessionsAndNothingElse()
+    {
+        var random = new Random(3);
+        for (var round = 0; round < 50; round++)
+        {
+            var path = Path.Combine(leases.Folder, "n" + round);
+            using var listener = new UnixListener(path);
+            using var container = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Unspecified);
+            await container.ConnectAsync(new System.Net.Sockets.UnixDomainSocketEndPoint(path), Soon);
+            await using var agent = new ExecAgent(await listener.AcceptAsync(Soon));
+            var parameters = new ExecAgent.StartParameters { Terminal = false, Uid = 0, Gid = 0, Groups = [], Directory = "/", Program = [(byte)'x'], Arguments = ["x"u8.ToArray()], Environment = new Dictionary<string, string>() };
+            var starting = AgentProcess.StartWithPipesAsync(agent, parameters, TimeProvider.System, Soon);
+            var frames = new byte[16 * 20];
+            random.NextBytes(frames);
+            for (var i = 0; i < frames.Length; i += 16)
+            {
+                BitConverter.TryWriteBytes(frames.AsSpan(i), random.Next(0, 5)); // kinds 1 to 3 are known
+                BitConverter.TryWriteBytes(frames.AsSpan(i + 4), random.Next(0, 3)); // the process has id 1
+            }
+
+            await container.SendAsync(frames.AsMemory(0, random.Next(1, frames.Length)), Soon);
+            container.Dispose();
+            try
+            {
+                await using var process = await starting.WaitAsync(Soon);
+                await process.Exited.WaitAsync(Soon);
+            }
+            catch (ExecException)
+            {
+                // It said that the start failed, or nothing sensible at all.
+            }
+
+            await EventuallyAsync(() => Task.FromResult(!agent.IsAlive), "it is given up");
+        }
+    }
+
+    [Fact]
+    public async Task Start_ThroughTheHelper_TakesAFractionOfDockersExec()
+    {
+        await using var host = new LeaseHost(leases.Options with { AttachOnly = true });
+        await using var attached = (await host.FindAsync(leases.BusyboxLease.LeaseId, Soon))!;
+        async Task<double> MedianAsync(LeaseContainer lease)
+        {
+            var times = new List<double>();
+            for (var i = 0; i < 9; i++)
+            {
+                var watch = Stopwatch.StartNew();
+                Assert.Equal(0, (await RunAsync(lease, Shell("true"))).Status.Code);
+                times.Add(watch.Elapsed.TotalMilliseconds);
+            }
+
+            return times.Order().ElementAt(4);
+        }
+
+        await MedianAsync(leases.BusyboxLease);
+        var (direct, docker) = (await MedianAsync(leases.BusyboxLease), await MedianAsync(attached));
+        Assert.True(direct < docker / 3, $"{direct:0.0} ms against {docker:0.0} ms");
+    }
 }

@@ -1,7 +1,9 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using System.IO.Pipelines;
 using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using Shale.Containers.Engine;
 using Shale.Containers.Leases;
 
@@ -9,7 +11,8 @@ namespace Shale.Containers.Exec;
 
 /// <summary>
 /// A process through Docker's own exec and attach, for engines on other machines and containers whose helper can't be used. Every byte
-/// passes through the engine. Signals reach the process where it runs on this machine.
+/// passes through the engine. Signals are sent from here where the process is this machine's, else by a second exec that finds the session by a
+/// variable in its leader's environment.
 /// </summary>
 internal sealed class AttachedProcess : ContainerProcess
 {
@@ -21,6 +24,8 @@ internal sealed class AttachedProcess : ContainerProcess
     private readonly EngineClient _engine;
     private readonly string _exec;
     private readonly string _container;
+    private readonly string? _user;
+    private readonly string _mark;
     private readonly Stream _stream;
     private readonly TimeProvider _time;
     private readonly Pipe _stdout = NewPipe();
@@ -31,9 +36,11 @@ internal sealed class AttachedProcess : ContainerProcess
     private int _pid;
     private int _disposed;
 
-    private AttachedProcess(EngineClient engine, string container, string exec, Stream stream, bool terminal, TimeProvider time)
+    private AttachedProcess(EngineClient engine, string container, string exec, CreateExec create, string mark, Stream stream, bool terminal, TimeProvider time)
     {
         _engine = engine;
+        _user = create.User;
+        _mark = mark;
         _container = container;
         _exec = exec;
         _stream = stream;
@@ -93,7 +100,7 @@ internal sealed class AttachedProcess : ContainerProcess
 
     public override async ValueTask<bool> SignalAsync(string name, CancellationToken cancellationToken) =>
         Signals.Number(name) is > 0 and var number && !_exited.Task.IsCompleted
-        && HostSignals.SignalGroup(await PidAsync(cancellationToken).ConfigureAwait(false), _container, number);
+        && await SendAsync(number, ExecAgent.Scope.Group, cancellationToken).ConfigureAwait(false);
 
     public override async ValueTask DisposeAsync()
     {
@@ -105,7 +112,7 @@ internal sealed class AttachedProcess : ContainerProcess
         try
         {
             using var timer = new CancellationTokenSource(ExecAgent.AnswerTime, _time);
-            HostSignals.SignalSession(await PidAsync(timer.Token).ConfigureAwait(false), _container, Signals.Hangup, spareDetached: false);
+            await SendAsync(Signals.Hangup, ExecAgent.Scope.Session, timer.Token).ConfigureAwait(false);
         }
         catch (Exception e) when (e is EngineException or OperationCanceledException or ObjectDisposedException)
         {
@@ -153,6 +160,8 @@ internal sealed class AttachedProcess : ContainerProcess
 
     private static async Task<ContainerProcess> StartAsync(EngineClient engine, string container, CreateExec create, TerminalRequest? terminal, TimeProvider time, CancellationToken cancellationToken)
     {
+        var mark = "SHALE_SESSION=" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
+        create = create with { Env = [.. create.Env ?? [], mark] };
         uint[]? size = terminal is null ? null : [terminal.Size.Rows, terminal.Size.Columns];
         Stream stream;
         string exec;
@@ -172,7 +181,7 @@ internal sealed class AttachedProcess : ContainerProcess
             throw Refused(create, e);
         }
 
-        var process = new AttachedProcess(engine, container, exec, stream, terminal is not null, time);
+        var process = new AttachedProcess(engine, container, exec, create, mark, stream, terminal is not null, time);
         if (terminal is not null)
         {
             await process.ResizeAsync(terminal.Size, cancellationToken).ConfigureAwait(false);
@@ -193,6 +202,23 @@ internal sealed class AttachedProcess : ContainerProcess
                     : new ExecException(ExecFailure.Unavailable, e.Message, e);
 
     private static Pipe NewPipe() => new(new PipeOptions(pauseWriterThreshold: MaxUnread, resumeWriterThreshold: MaxUnread / 2, useSynchronizationContext: false));
+
+    private async ValueTask<bool> SendAsync(int signal, ExecAgent.Scope scope, CancellationToken cancellationToken)
+    {
+        if (_engine.Endpoint.IsLocal)
+        {
+            var pid = await PidAsync(cancellationToken).ConfigureAwait(false);
+            return scope == ExecAgent.Scope.Group
+                ? HostSignals.SignalGroup(pid, _container, signal)
+                : HostSignals.SignalSession(pid, _container, signal, scope == ExecAgent.Scope.SessionNotDetached);
+        }
+
+        // As the same user: another's environment can't be read.
+        string[] command = [ExecAgent.HelperPath, "signal", _mark, signal.ToString(CultureInfo.InvariantCulture), ((int)scope).ToString(CultureInfo.InvariantCulture)];
+        var exec = await _engine.CreateExecAsync(_container, new CreateExec { Cmd = command, User = _user }, cancellationToken).ConfigureAwait(false);
+        await _engine.StartExecDetachedAsync(exec.Id, cancellationToken).ConfigureAwait(false);
+        return true;
+    }
 
     /// <summary>The process as this machine counts it; 0 if it is another machine's. The engine knows it only once it runs.</summary>
     private async ValueTask<int> PidAsync(CancellationToken cancellationToken)
@@ -302,7 +328,16 @@ internal sealed class AttachedProcess : ContainerProcess
     private async Task EndSessionAsync()
     {
         await Task.Delay(AgentProcess.HangupGrace, _time).ConfigureAwait(false);
-        HostSignals.SignalSession(_pid, _container, Signals.Kill, spareDetached: true);
+        try
+        {
+            using var timer = new CancellationTokenSource(ExecAgent.AnswerTime, _time);
+            await SendAsync(Signals.Kill, ExecAgent.Scope.SessionNotDetached, timer.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is EngineException or OperationCanceledException or ObjectDisposedException)
+        {
+            // As above.
+        }
+
         _stopping.Dispose();
     }
 

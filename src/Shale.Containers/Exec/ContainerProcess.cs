@@ -32,8 +32,8 @@ public abstract class ContainerProcess : IAsyncDisposable
     public abstract ValueTask ResizeAsync(TerminalSize size, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Sends a signal by its name without SIG (RFC 4254 section 6.9) to the process's group. False: the name is unknown, the process is
-    /// gone, or the engine is remote.
+    /// Sends a signal by its name without SIG (RFC 4254 section 6.9) to the process's group. False: the name is unknown or the process is
+    /// gone.
     /// </summary>
     public abstract ValueTask<bool> SignalAsync(string name, CancellationToken cancellationToken);
 

@@ -10,8 +10,11 @@ namespace Shale.Containers.Exec;
 /// </summary>
 internal sealed class ContainerRoot : IDisposable
 {
-    private ContainerRoot(SafeFileHandle handle, SafeFileHandle network, int pid)
+    private readonly SafeFileHandle _process;
+
+    private ContainerRoot(SafeFileHandle handle, SafeFileHandle network, SafeFileHandle process, int pid)
     {
+        _process = process;
         Handle = handle;
         Network = network;
         Pid = pid;
@@ -25,6 +28,22 @@ internal sealed class ContainerRoot : IDisposable
 
     /// <summary>Process 1 as this machine counts it.</summary>
     public int Pid { get; }
+
+    /// <summary>Whether that process still is; when it ended, the container did.</summary>
+    public bool IsAlive
+    {
+        get
+        {
+            try
+            {
+                return HostSignals.Exists(_process);
+            }
+            catch (ObjectDisposedException)
+            {
+                return false;
+            }
+        }
+    }
 
     /// <summary>
     /// Opens the tree of process <paramref name="pid"/>; null if this process may not or if it is another container's. The pid comes from the
@@ -40,8 +59,9 @@ internal sealed class ContainerRoot : IDisposable
         var folder = string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}");
         var root = new SafeFileHandle(Native.Open(folder + "/root", Native.O_PATH | Native.O_DIRECTORY | Native.O_CLOEXEC, 0), true);
         var network = new SafeFileHandle(Native.Open(folder + "/ns/net", Native.O_RDONLY | Native.O_CLOEXEC, 0), true);
-        var opened = new ContainerRoot(root, network, pid);
-        if (!root.IsInvalid && !network.IsInvalid && opened.TryReadSmallFile(markerPath, 4096) is { } found && found.AsSpan().SequenceEqual(marker))
+        var process = HostSignals.OpenProcess(pid);
+        var opened = new ContainerRoot(root, network, process, pid);
+        if (!root.IsInvalid && !network.IsInvalid && !process.IsInvalid && opened.TryReadSmallFile(markerPath, 4096) is { } found && found.AsSpan().SequenceEqual(marker))
         {
             return opened;
         }
@@ -112,6 +132,7 @@ internal sealed class ContainerRoot : IDisposable
     {
         Handle.Dispose();
         Network.Dispose();
+        _process.Dispose();
     }
 
     /// <summary>Opens the very file that an O_PATH descriptor names: no second look-up that could find another.</summary>

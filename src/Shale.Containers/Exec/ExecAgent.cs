@@ -36,7 +36,8 @@ internal sealed class ExecAgent : IAsyncDisposable
     private uint _lastId;
     private int _dead;
 
-    private ExecAgent(SafeFileHandle control)
+    /// <summary>Takes a connection to a helper over.</summary>
+    internal ExecAgent(SafeFileHandle control)
     {
         _control = new PolledHandle(control);
         _stream = new DescriptorStream(_control, true, true, ownsHandle: true);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace Shale.Containers.Exec;
 
@@ -9,6 +10,14 @@ namespace Shale.Containers.Exec;
 /// </summary>
 internal static partial class HostSignals
 {
+    private const nint SysPidfdOpen = 434, SysPidfdSendSignal = 424;
+
+    /// <summary>A descriptor that stays this process's even when its number is another's; invalid if there is none.</summary>
+    public static SafeFileHandle OpenProcess(int pid) => new(PidfdOpen(SysPidfdOpen, pid, 0), true);
+
+    /// <summary>Whether it has not ended (signal 0 reaches it).</summary>
+    public static bool Exists(SafeFileHandle pidfd) => PidfdSendSignal(SysPidfdSendSignal, pidfd, 0, 0, 0) == 0;
+
     public static bool SignalGroup(int pid, string container, int signal) => Signal(container, signal, s => s.Group == pid, pid, false);
 
     public static bool SignalSession(int pid, string container, int signal, bool spareDetached) => Signal(container, signal, s => s.Session == pid, pid, spareDetached);
@@ -35,8 +44,7 @@ internal static partial class HostSignals
                     continue;
                 }
 
-                const nint SysPidfdOpen = 434, SysPidfdSendSignal = 424;
-                using var pidfd = new Microsoft.Win32.SafeHandles.SafeFileHandle(PidfdOpen(SysPidfdOpen, pid, 0), true);
+                using var pidfd = OpenProcess(pid);
 
                 // Only now: the pidfd holds the process that this file tells about.
                 if (!pidfd.IsInvalid && File.ReadAllText(folder + "/cgroup").Contains(container, StringComparison.Ordinal))

@@ -9,6 +9,9 @@ namespace Shale.Containers.Leases;
 /// <summary>The container of one lease. Safe for use by many sessions at once.</summary>
 public sealed partial class LeaseContainer : IAsyncDisposable
 {
+    /// <summary>A machine that was too busy to start the helper is likely not any more.</summary>
+    private static readonly TimeSpan HelperRetry = TimeSpan.FromSeconds(30);
+
     private readonly LeaseHost _host;
     private readonly LeaseRecord _record;
     private readonly SemaphoreSlim _attaching = new(1, 1);
@@ -256,7 +259,7 @@ public sealed partial class LeaseContainer : IAsyncDisposable
     /// <summary>The running container as this process reaches it; made once and again when it was lost.</summary>
     internal async ValueTask<Attachment> AttachAsync(CancellationToken cancellationToken)
     {
-        if (_attachment is { } present && (present.Agent is null or { IsAlive: true }))
+        if (_attachment is { } present && IsCurrent(present))
         {
             return present;
         }
@@ -267,7 +270,7 @@ public sealed partial class LeaseContainer : IAsyncDisposable
             ObjectDisposedException.ThrowIf(_disposed, this);
             if (_attachment is { } made)
             {
-                if (made.Agent is null or { IsAlive: true })
+                if (IsCurrent(made))
                 {
                     return made;
                 }
@@ -300,13 +303,22 @@ public sealed partial class LeaseContainer : IAsyncDisposable
                 }
             }
 
-            return _attachment = new Attachment(root, agent, inspect.Config);
+            return _attachment = new Attachment(root, agent, inspect.Config, _host.Options.Time.GetTimestamp());
         }
         finally
         {
             _attaching.Release();
         }
     }
+
+    /// <summary>A dead helper or container is attached to anew; a helper that did not start is tried again after a while.</summary>
+    private bool IsCurrent(Attachment attachment) => attachment switch
+    {
+        { Root: null } => true,
+        { Root.IsAlive: false } or { Agent.IsAlive: false } => false,
+        { Agent: null } => _host.Options.AttachOnly || _host.Options.Time.GetElapsedTime(attachment.MadeAt) < HelperRetry,
+        _ => true,
+    };
 
     private static LeaseContainerState State(ContainerInspect inspect)
     {
@@ -430,7 +442,7 @@ public sealed partial class LeaseContainer : IAsyncDisposable
     }
 
     /// <summary>A running container as this process reaches it. Without an agent: through the engine only. Without a root: not even its files.</summary>
-    internal sealed record Attachment(ContainerRoot? Root, ExecAgent? Agent, ContainerConfigAnswer Config) : IAsyncDisposable
+    internal sealed record Attachment(ContainerRoot? Root, ExecAgent? Agent, ContainerConfigAnswer Config, long MadeAt) : IAsyncDisposable
     {
         /// <summary>Without a root: the shell that the image has; empty: none; null: not asked yet.</summary>
         public string? RemoteShell { get; set; }

@@ -2,6 +2,8 @@
  *
  *   shale-helper init [PROGRAM ARG...]  process 1: keeps the container alive in any image, reaps orphans
  *   shale-helper agent SOCKET           started through Docker exec; forks the commands of SSH sessions on request
+ *   shale-helper signal NAME=VALUE N S  signals those whose session's leader has that variable: signal number, scope as below;
+ *                                       for sessions that Docker's own exec started on another machine
  *
  * The agent speaks to the gateway over a stream socket. The gateway is trusted here; the container is not trusted there,
  * so descriptors travel towards the container only, and what travels back is a fixed frame of 16 bytes.
@@ -343,6 +345,47 @@ static void end_sessions(void)
     for (size_t i = 0; i < process_count; i++) signal_session(processes[i].pid, SIGKILL, 1);
 }
 
+/* Whether the process's first environment has the variable, as NAME=VALUE. A long one is looked through in pieces. */
+static int has_variable(const char *pid, const char *variable)
+{
+    char path[64], text[65536];
+    size_t length = strlen(variable), filled = 0;
+    snprintf(path, sizeof path, "/proc/%s/environ", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC), found = 0, inside = 0;
+    if (fd < 0) return 0;
+    for (ssize_t n; !found && (n = read(fd, text + filled, sizeof text - filled)) > 0;) {
+        filled += (size_t)n;
+        char *at = text, *stop;
+        while ((stop = memchr(at, 0, filled - (size_t)(at - text))) != NULL) {
+            if (!inside && (size_t)(stop - at) == length && !memcmp(at, variable, length)) found = 1;
+            inside = 0;
+            at = stop + 1;
+        }
+        filled -= (size_t)(at - text);
+        memmove(text, at, filled);
+        if (filled == sizeof text) { filled = 0; inside = 1; } /* a variable longer than the buffer is not ours */
+    }
+    close(fd);
+    return found;
+}
+
+static int run_signal(const char *variable, int signal, int scope)
+{
+    DIR *proc = opendir("/proc");
+    int any = 0;
+    if (!proc || signal < 0 || signal > 64) return 1;
+    for (struct dirent *entry; (entry = readdir(proc)) != NULL;) {
+        pid_t pid = atoi(entry->d_name);
+        if (pid <= 1 || session_of(entry->d_name) != pid || !has_variable(entry->d_name, variable)) continue;
+        any = 1;
+        if (scope >= SCOPE_SESSION) signal_session(pid, signal, scope == SCOPE_SESSION_NOT_DETACHED);
+        else if (scope == SCOPE_GROUP) kill(-pid, signal);
+        else kill(pid, signal);
+    }
+    closedir(proc);
+    return any ? 0 : 1;
+}
+
 static int run_agent(const char *path)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -382,6 +425,7 @@ int main(int argc, char **argv)
 {
     if (argc >= 2 && !strcmp(argv[1], "init")) return run_init(argv + 2);
     if (argc == 3 && !strcmp(argv[1], "agent")) return run_agent(argv[2]);
-    fprintf(stderr, "usage: shale-helper init [PROGRAM ARG...] | agent SOCKET\n");
+    if (argc == 5 && !strcmp(argv[1], "signal")) return run_signal(argv[2], atoi(argv[3]), atoi(argv[4]));
+    fprintf(stderr, "usage: shale-helper init [PROGRAM ARG...] | agent SOCKET | signal NAME=VALUE NUMBER SCOPE\n");
     return 2;
 }
