@@ -1,4 +1,6 @@
 using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Shale.Containers.Engine;
 using Shale.Containers.Exec;
@@ -229,6 +231,57 @@ public sealed class EngineTests(LeaseFixture leases)
                 await lease.RemoveAsync(Soon);
                 await lease.DisposeAsync();
             }
+        }
+    }
+
+    [Fact]
+    public async Task Engine_OverTls_TakesOnlyTheRightCertificates()
+    {
+        // ca.pem, cert.pem, key.pem as dockerd's --tlsverify wants them.
+        var (authority, other) = (Authority("ours"), Authority("another"));
+        using var server = Issue(authority, "localhost");
+        using var proxy = new EngineProxy(null, server, authority);
+        var good = Folder(authority, Issue(authority, "client"));
+        await using (var host = new LeaseHost(leases.Options with { Engine = EngineEndpoint.Parse(proxy.Address!, good) }))
+        {
+            Assert.Contains("API", await host.CheckAsync(Soon), StringComparison.Ordinal);
+            await using var lease = (await host.FindAsync(leases.BusyboxLease.LeaseId, Soon))!;
+            Assert.Equal("typed\n", (await RunAsync(lease, Shell("cat"), "typed\n")).Out); // stdin's end passes TLS
+        }
+
+        foreach (var folder in new[] { Folder(authority, Issue(other, "client")), Folder(other, Issue(authority, "client")) })
+        {
+            await using var client = new EngineClient(EngineEndpoint.Parse(proxy.Address!, folder));
+            Assert.Equal(EngineFailure.Unreachable, (await Assert.ThrowsAsync<EngineException>(() => client.VersionAsync(Soon))).Failure);
+        }
+
+        Assert.Throws<EngineException>(() => EngineEndpoint.Parse(proxy.Address!, "/nowhere"));
+
+        static X509Certificate2 Authority(string name)
+        {
+            var request = new CertificateRequest("CN=" + name, ECDsa.Create(ECCurve.NamedCurves.nistP256), HashAlgorithmName.SHA256);
+            request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
+            return request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        }
+
+        static X509Certificate2 Issue(X509Certificate2 authority, string name)
+        {
+            var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+            var request = new CertificateRequest("CN=" + name, key, HashAlgorithmName.SHA256);
+            var names = new SubjectAlternativeNameBuilder();
+            names.AddDnsName(name);
+            request.CertificateExtensions.Add(names.Build());
+            using var issued = request.Create(authority, DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddHours(1), RandomNumberGenerator.GetBytes(8));
+            return X509CertificateLoader.LoadPkcs12(issued.CopyWithPrivateKey(key).Export(X509ContentType.Pkcs12), null);
+        }
+
+        string Folder(X509Certificate2 authority, X509Certificate2 certificate)
+        {
+            var folder = Directory.CreateDirectory(Path.Combine(leases.Folder, Guid.NewGuid().ToString("N"))).FullName;
+            File.WriteAllText(Path.Combine(folder, "ca.pem"), authority.ExportCertificatePem());
+            File.WriteAllText(Path.Combine(folder, "cert.pem"), certificate.ExportCertificatePem());
+            File.WriteAllText(Path.Combine(folder, "key.pem"), certificate.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem());
+            return folder;
         }
     }
 }

@@ -253,6 +253,27 @@ public sealed class ExecTests(LeaseFixture leases)
     }
 
     [Fact]
+    public async Task Helper_StoppedByTheContainersRoot_IsReplaced()
+    {
+        var lease = await leases.CreateAsync(new LeaseSpec { Image = Debian });
+        await using var process = await lease.StartAsync(Shell("pkill -STOP -f 'helper agent'; sleep 1000"), Soon);
+        await EventuallyAsync(async () => (await lease.GetStatsAsync(Soon)).Processes > 0 && HelperIsStopped(lease), "it is stopped");
+        Assert.Equal("again\n", (await RunAsync(lease, Shell("echo again"))).Out);
+
+        bool HelperIsStopped(LeaseContainer lease) => Directory.EnumerateDirectories("/proc").Any(folder =>
+        {
+            try
+            {
+                return File.ReadAllText(folder + "/cgroup").Contains(lease.ContainerId, StringComparison.Ordinal) && File.ReadAllText(folder + "/stat").Contains("(helper) T", StringComparison.Ordinal);
+            }
+            catch (IOException)
+            {
+                return false;
+            }
+        });
+    }
+
+    [Fact]
     public async Task Process1_OfAContainer_ReapsOrphansAndCannotBeKilledFromInside()
     {
         var (_, stdout, _) = await RunAsync(leases.DebianLease, Shell("(setsid sleep 0.1 &) ; kill -9 1; kill -STOP 1; sleep 0.5; ps -o stat= -e | grep -c Z"));

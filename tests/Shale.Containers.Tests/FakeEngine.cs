@@ -1,5 +1,8 @@
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Shale.Containers.Engine;
 
@@ -60,16 +63,17 @@ internal sealed class FakeEngine : IDisposable
 internal sealed class EngineProxy : IDisposable
 {
     private readonly Socket _listener;
-    private readonly List<Socket> _open = [];
+    private readonly List<IDisposable> _open = [];
     private readonly string? _path;
 
-    public EngineProxy(string? folder)
+    public EngineProxy(string? folder, X509Certificate2? certificate = null, X509Certificate2? clients = null)
     {
         if (folder is null)
         {
             _listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
             _listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-            Endpoint = EngineEndpoint.Parse($"tcp://127.0.0.1:{((IPEndPoint)_listener.LocalEndPoint!).Port}");
+            Address = $"tcp://localhost:{((IPEndPoint)_listener.LocalEndPoint!).Port}";
+            Endpoint = EngineEndpoint.Parse(Address);
         }
         else
         {
@@ -93,13 +97,39 @@ internal sealed class EngineProxy : IDisposable
                     _open.AddRange([here, there]);
                 }
 
-                _ = CopyAsync(here, there);
-                _ = CopyAsync(there, here);
+                Stream stream = new NetworkStream(here, true);
+                if (certificate is not null)
+                {
+                    var tls = new SslStream(stream);
+                    try
+                    {
+                        await tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions
+                        {
+                            ServerCertificate = certificate,
+                            ClientCertificateRequired = true,
+                            RemoteCertificateValidationCallback = (_, shown, _, _) => shown?.Issuer == clients!.Subject,
+                        });
+                    }
+                    catch (Exception e) when (e is IOException or AuthenticationException)
+                    {
+                        stream.Dispose();
+                        there.Dispose();
+                        continue;
+                    }
+
+                    stream = tls;
+                }
+
+                var engine = new NetworkStream(there, true);
+                _ = CopyAsync(stream, engine);
+                _ = CopyAsync(engine, stream);
             }
         });
     }
 
     public EngineEndpoint Endpoint { get; }
+
+    public string? Address { get; }
 
     public void Dispose()
     {
@@ -115,20 +145,27 @@ internal sealed class EngineProxy : IDisposable
         }
     }
 
-    private static async Task CopyAsync(Socket from, Socket to)
+    private static async Task CopyAsync(Stream from, Stream to)
     {
         var buffer = new byte[65536];
         try
         {
             int read;
-            while ((read = await from.ReceiveAsync(buffer)) > 0)
+            while ((read = await from.ReadAsync(buffer)) > 0)
             {
-                await to.SendAsync(buffer.AsMemory(0, read));
+                await to.WriteAsync(buffer.AsMemory(0, read));
             }
 
-            to.Shutdown(SocketShutdown.Send);
+            if (to is SslStream tls)
+            {
+                await tls.ShutdownAsync();
+            }
+            else
+            {
+                ((NetworkStream)to).Socket.Shutdown(SocketShutdown.Send);
+            }
         }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        catch (Exception e) when (e is SocketException or IOException or ObjectDisposedException or InvalidOperationException)
         {
             // One side is gone.
         }

@@ -16,7 +16,7 @@ public sealed class LeaseBandwidth : IDisposable
     private readonly TimeProvider _time;
     private readonly BandwidthShare _out;
     private readonly BandwidthShare _in;
-    private readonly ITimer _timer;
+    private ITimer? _timer;
     private Shaped? _shaped;
     private long _stamp;
     private bool _disposed;
@@ -27,10 +27,10 @@ public sealed class LeaseBandwidth : IDisposable
         _time = time;
         _out = new BandwidthShare(bytesPerSecond);
         _in = new BandwidthShare(bytesPerSecond);
-        ToClient = new TokenBucket(_out.Streams, time);
-        FromClient = new TokenBucket(_in.Streams, time);
-        _stamp = time.GetTimestamp();
-        _timer = time.CreateTimer(_ => Balance(), null, Tick, Tick);
+
+        // Until the network is shaped, there is nobody to share with.
+        ToClient = new TokenBucket(bytesPerSecond, time);
+        FromClient = new TokenBucket(bytesPerSecond, time);
     }
 
     /// <summary>The limit each way.</summary>
@@ -52,7 +52,7 @@ public sealed class LeaseBandwidth : IDisposable
             _shaped = null;
         }
 
-        _timer.Dispose();
+        _timer?.Dispose();
     }
 
     /// <summary>Sets the limit on a running container's interfaces; again after it restarted, when they are new ones.</summary>
@@ -74,6 +74,8 @@ public sealed class LeaseBandwidth : IDisposable
                 made.SetRates(_out.Network, _in.Network);
                 made.Measure();
                 _shaped = made;
+                _stamp = _time.GetTimestamp();
+                _timer ??= _time.CreateTimer(_ => Balance(), null, Tick, Tick);
             }
             catch (IOException e)
             {

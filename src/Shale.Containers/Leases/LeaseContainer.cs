@@ -64,8 +64,13 @@ public sealed partial class LeaseContainer : IAsyncDisposable
     public async Task EnsureRunningAsync(CancellationToken cancellationToken)
     {
         var inspect = await Engine.InspectContainerAsync(ContainerId, cancellationToken).ConfigureAwait(false);
-        if (State(inspect).Status is LeaseContainerStatus.Running or LeaseContainerStatus.Paused)
+        if (State(inspect).Status is var status and (LeaseContainerStatus.Running or LeaseContainerStatus.Paused))
         {
+            if (status == LeaseContainerStatus.Running)
+            {
+                await WarmUpAsync(cancellationToken).ConfigureAwait(false);
+            }
+
             return;
         }
 
@@ -87,6 +92,8 @@ public sealed partial class LeaseContainer : IAsyncDisposable
         {
             await StartServiceAsync(service, cancellationToken).ConfigureAwait(false);
         }
+
+        await WarmUpAsync(cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Starts a process. Many may run at once.</summary>
@@ -419,6 +426,19 @@ public sealed partial class LeaseContainer : IAsyncDisposable
         catch (ExecException e) when (e.Failure is ExecFailure.NotFound or ExecFailure.NotExecutable)
         {
             throw new ExecException(e.Failure, $"{CommandLine.Text(plan.Program)}: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Starts the helper now, so that the first command need not wait for it.</summary>
+    private async Task WarmUpAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await AttachAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (ExecException)
+        {
+            // It was paused or ended in this moment: whoever starts a command is told.
         }
     }
 
