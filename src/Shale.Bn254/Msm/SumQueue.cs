@@ -8,7 +8,7 @@ namespace Shale.Bn254.Msm;
 /// Several multi-scalar sums as one queue of tasks (packing blocks of points, then windows), worked off in order by all workers: nobody
 /// idles between sums, and only the points of the sum at hand, and of the next one towards its end, are in memory at a time.
 /// </summary>
-internal sealed unsafe class SumQueue(int workers, IProgress<double>? progress, CancellationToken cancellation)
+internal sealed unsafe class SumQueue(int workers, bool vectors, IProgress<double>? progress, CancellationToken cancellation)
 {
     private readonly List<(Action<Worker> Run, double Weight)> _tasks = [];
     private int _next = -1;
@@ -16,13 +16,13 @@ internal sealed unsafe class SumQueue(int workers, IProgress<double>? progress, 
 
     /// <summary>Queues a sum over G1; the result is there after <see cref="Run"/>.</summary>
     public SumJob<Fp, G1Curve> Add(Affine<Fp, G1Curve>* points, int count, SignedDigits digits, int first) =>
-        Lanes.IsSupported
+        vectors
             ? AddVector<Fp, G1Curve, PackedFp>(points, count, digits, first, worker => worker.G1)
             : AddScalar(points, count, digits, first);
 
     /// <summary>Queues a sum over G2.</summary>
     public SumJob<Fp2, G2Curve> Add(Affine<Fp2, G2Curve>* points, int count, SignedDigits digits, int first) =>
-        Lanes.IsSupported
+        vectors
             ? AddVector<Fp2, G2Curve, PackedFp2>(points, count, digits, first, worker => worker.G2)
             : AddScalar(points, count, digits, first);
 

@@ -13,8 +13,8 @@ namespace Shale.Bn254.Ntt;
 internal static unsafe class OddCoset
 {
     /// <summary>The values as canonical scalars. <paramref name="a"/> and <paramref name="b"/> (of one power-of-two length) are overwritten.</summary>
-    public static Limbs4[] Quotient(Fr[] a, Fr[] b, int workers, CancellationToken cancellation) =>
-        Lanes.IsSupported && a.Length >= 1 << VectorNtt.MinimumLog
+    public static Limbs4[] Quotient(Fr[] a, Fr[] b, int workers, bool vectors, CancellationToken cancellation) =>
+        vectors && a.Length >= 1 << VectorNtt.MinimumLog
             ? QuotientByVectors(a, b, workers, cancellation)
             : QuotientByScalars(a, b, workers, cancellation);
 

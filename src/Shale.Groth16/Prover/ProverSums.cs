@@ -1,6 +1,7 @@
 using Shale.Bn254.Curve;
 using Shale.Bn254.Fields;
 using Shale.Bn254.Msm;
+using Shale.Bn254.Vector;
 using Shale.Groth16.Files;
 
 namespace Shale.Groth16.Prover;
@@ -19,11 +20,12 @@ internal readonly unsafe struct ProverSums(in G1Affine a, in G1Affine b1, in G2A
     public readonly G1Affine CAndH = cAndH;
 
     public static bool TryCompute(
-        ZKey key, Fr[] witness, IProgress<double>? progress, CancellationToken cancellation, out ProverSums sums, out FileFault fault)
+        ZKey key, Fr[] witness, IProgress<double>? progress, CancellationToken cancellation, out ProverSums sums, out FileFault fault, bool? useVectors = null)
     {
         sums = default;
         var workers = Environment.ProcessorCount;
-        if (!Quotient.TryCompute(key, witness, workers, cancellation, out var h, out fault))
+        var vectors = useVectors ?? Lanes.IsSupported;
+        if (!Quotient.TryCompute(key, witness, workers, vectors, cancellation, out var h, out fault))
         {
             return false;
         }
@@ -33,7 +35,7 @@ internal readonly unsafe struct ProverSums(in G1Affine a, in G1Affine b1, in G2A
         progress?.Report(TransformShare);
 
         // The largest first, so that the workers finish together.
-        var queue = new SumQueue(workers, progress is null ? null : new Share(progress), cancellation);
+        var queue = new SumQueue(workers, vectors, progress is null ? null : new Share(progress), cancellation);
         var p = key.Pointers;
         var firstPrivate = key.PublicCount + 1;
         var b2 = queue.Add(p.B2, key.WireCount, digits, 0);

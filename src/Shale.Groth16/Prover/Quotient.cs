@@ -14,7 +14,7 @@ internal static unsafe class Quotient
 {
     /// <summary>Canonical scalars, one for each point of the H section; false when the key's coefficients point nowhere.</summary>
     public static bool TryCompute(
-        ZKey key, Fr[] witness, int workers, CancellationToken cancellation, [NotNullWhen(true)] out Limbs4[]? scalars, out FileFault fault)
+        ZKey key, Fr[] witness, int workers, bool vectors, CancellationToken cancellation, [NotNullWhen(true)] out Limbs4[]? scalars, out FileFault fault)
     {
         scalars = null;
         var (a, b) = (new Fr[key.DomainSize], new Fr[key.DomainSize]);
@@ -23,7 +23,7 @@ internal static unsafe class Quotient
             return false;
         }
 
-        scalars = OddCoset.Quotient(a, b, workers, cancellation);
+        scalars = OddCoset.Quotient(a, b, workers, vectors, cancellation);
         return true;
     }
 

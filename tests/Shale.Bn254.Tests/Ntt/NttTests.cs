@@ -80,7 +80,7 @@ public sealed class NttTests
     {
         using var stop = new CancellationTokenSource();
         stop.Cancel();
-        Assert.ThrowsAny<OperationCanceledException>(() => OddCoset.Quotient(new Fr[1024], new Fr[1024], 2, stop.Token));
+        Assert.ThrowsAny<OperationCanceledException>(() => OddCoset.Quotient(new Fr[1024], new Fr[1024], 2, vectors: true, stop.Token));
     }
 
     private static int Reverse(int value, int bits)
