@@ -61,23 +61,39 @@ public static class EdDsa
         var keyScalars = new List<BabyJubjubScalar>();
         var commitments = new AffineCachedPoint[entries.Length];
         var coefficients = new Limbs4[entries.Length];
+        var points = new BabyJubjubPoint[entries.Length];
+        var hashInputs = new Fr[5 * entries.Length];
+        var challenges = new Fr[entries.Length];
         BabyJubjubScalar response = default;
-        Span<ulong> random = stackalloc ulong[2];
         for (int i = 0; i < entries.Length; i++)
         {
-            ref readonly EdDsaBatchEntry entry = ref entries[i];
-            BabyJubjubPoint r8 = entry.Signature.R8;
-            if (r8.IsIdentity || !r8.IsOnCurve() || !r8.IsInSubgroup())
+            BabyJubjubPoint r8 = points[i] = entries[i].Signature.R8, a = entries[i].PublicKey.Point;
+            if (r8.IsIdentity || !r8.IsOnCurve())
             {
                 return false;
             }
 
+            (hashInputs[5 * i], hashInputs[(5 * i) + 1]) = (r8.X, r8.Y);
+            (hashInputs[(5 * i) + 2], hashInputs[(5 * i) + 3]) = (a.X, a.Y);
+            hashInputs[(5 * i) + 4] = entries[i].Message;
+        }
+
+        if (!SubgroupTest.AreInSubgroup(points))
+        {
+            return false;
+        }
+
+        Poseidon.Poseidon.HashMany(hashInputs, 5, challenges);
+        Span<ulong> random = stackalloc ulong[2];
+        for (int i = 0; i < entries.Length; i++)
+        {
+            ref readonly EdDsaBatchEntry entry = ref entries[i];
             RandomNumberGenerator.Fill(MemoryMarshal.AsBytes(random));
             BabyJubjubScalar coefficient = BabyJubjubScalar.FromUInt128(new UInt128(random[1], random[0]));
             coefficients[i] = new Limbs4(random[0], random[1], 0, 0);
-            commitments[i] = ExtendedPoint.FromAffine(r8).ToAffineCached(Fr.One);
+            commitments[i] = ExtendedPoint.FromAffine(points[i]).ToAffineCached(Fr.One);
             response += coefficient * entry.Signature.S;
-            BabyJubjubScalar weight = coefficient * Challenge(r8, entry.PublicKey.Point, entry.Message);
+            BabyJubjubScalar weight = coefficient * BabyJubjubScalar.FromFr(challenges[i]);
             if (keys.TryGetValue(entry.PublicKey, out int known))
             {
                 keyScalars[known] += weight;

@@ -25,6 +25,33 @@ public readonly record struct EdDsaSignature(BabyJubjubPoint R8, BabyJubjubScala
         return true;
     }
 
+    /// <summary>Many at once, faster than one by one.</summary>
+    /// <param name="bytes">64 bytes for each signature.</param>
+    /// <param name="signatures">The signatures.</param>
+    /// <param name="valid">What <see cref="TryRead"/> would return for each; a signature that is not valid is the default.</param>
+    /// <exception cref="ArgumentException">The lengths don't fit.</exception>
+    public static void ReadMany(ReadOnlySpan<byte> bytes, Span<EdDsaSignature> signatures, Span<bool> valid)
+    {
+        if ((long)bytes.Length != (long)Size * signatures.Length || valid.Length != signatures.Length)
+        {
+            throw new ArgumentException("Each signature has 64 bytes and one answer.", nameof(bytes));
+        }
+
+        byte[] encoded = new byte[BabyJubjubPoint.CompressedSize * signatures.Length];
+        for (int i = 0; i < signatures.Length; i++)
+        {
+            bytes.Slice(Size * i, 32).CopyTo(encoded.AsSpan(32 * i));
+        }
+
+        var points = new BabyJubjubPoint[signatures.Length];
+        BabyJubjubPoint.DecompressMany(encoded, points, valid);
+        for (int i = 0; i < signatures.Length; i++)
+        {
+            valid[i] &= BabyJubjubScalar.TryFromBytes(bytes.Slice((Size * i) + 32, 32), out BabyJubjubScalar s);
+            signatures[i] = valid[i] ? new EdDsaSignature(points[i], s) : default;
+        }
+    }
+
     /// <summary>Writes 64 bytes.</summary>
     public void Write(Span<byte> destination)
     {

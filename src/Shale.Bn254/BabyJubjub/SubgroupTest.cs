@@ -1,4 +1,5 @@
 using Shale.Bn254.Fields;
+using Shale.Bn254.Vector;
 
 namespace Shale.Bn254.BabyJubjub;
 
@@ -28,6 +29,28 @@ internal static class SubgroupTest
         // Zero only where a line or vertical vanishes: at multiples of T.
         return !value.IsZero &&
             Limbs4.FixedTimeEquals(Montgomery<FrModulus>.Power(value.Limbs, Exponent), FrModulus.R);
+    }
+
+    /// <summary>True when every point, on the curve, is in the subgroup; the exponentiations run four at a time.</summary>
+    public static bool AreInSubgroup(ReadOnlySpan<BabyJubjubPoint> points)
+    {
+        var values = new Fr[points.Length];
+        for (int i = 0; i < points.Length; i++)
+        {
+            // The neutral element is the only one with x = 0 that is; its 1 stays 1.
+            values[i] = points[i].X.IsZero ? points[i].IsIdentity ? Fr.One : Fr.Zero : TateNumerator(points[i]);
+        }
+
+        LanePower.Power(values, Exponent);
+        foreach (ref readonly Fr value in values.AsSpan())
+        {
+            if (value != Fr.One)
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     /// <summary>

@@ -21,6 +21,31 @@ public static class Poseidon
         return state[0];
     }
 
+    /// <summary>Many hashes of the same number of inputs, faster than one by one: hashes[i] is that of the i-th run of inputs.</summary>
+    /// <param name="inputs">All inputs, run after run.</param>
+    /// <param name="length">Inputs of one hash, 1 to 16.</param>
+    /// <param name="hashes">One for each run.</param>
+    /// <exception cref="ArgumentException">The numbers of inputs and of hashes don't fit.</exception>
+    public static void HashMany(ReadOnlySpan<Fr> inputs, int length, Span<Fr> hashes)
+    {
+        PoseidonParameters parameters = PoseidonParameters.ForWidth(length + 1);
+        if ((long)hashes.Length * length != inputs.Length)
+        {
+            throw new ArgumentException("As many runs of inputs are needed as there are hashes.", nameof(hashes));
+        }
+
+        if (Vector.Lanes.IsSupported && hashes.Length > 1)
+        {
+            PoseidonLanes.Hash(parameters, inputs, length, hashes);
+            return;
+        }
+
+        for (int i = 0; i < hashes.Length; i++)
+        {
+            hashes[i] = Hash(inputs.Slice(i * length, length));
+        }
+    }
+
     /// <summary>The permutation of a state of 2 to 17 elements, in place.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Another number of elements.</exception>
     public static void Permute(Span<Fr> state) => Permute(PoseidonParameters.ForWidth(state.Length), state);

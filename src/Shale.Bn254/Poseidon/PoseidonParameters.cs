@@ -22,6 +22,7 @@ public sealed class PoseidonParameters
     private readonly Fr[] _roundConstants;
     private readonly Fr[] _matrix;
     private readonly Lazy<PoseidonSchedule> _schedule;
+    private readonly Lazy<uint[]> _laneConstants;
 
     private PoseidonParameters(int width)
     {
@@ -36,6 +37,7 @@ public sealed class PoseidonParameters
 
         _matrix = CauchyMatrix(grain, width);
         _schedule = new Lazy<PoseidonSchedule>(() => new PoseidonSchedule(this));
+        _laneConstants = new Lazy<uint[]>(() => PoseidonLanes.Prepare(this, Schedule));
     }
 
     /// <summary>t: the state's elements, one more than the inputs.</summary>
@@ -55,6 +57,9 @@ public sealed class PoseidonParameters
 
     /// <summary>The same permutation with sparse matrices in the partial rounds.</summary>
     internal PoseidonSchedule Schedule => _schedule.Value;
+
+    /// <summary>The schedule's constants as <see cref="PoseidonLanes"/> reads them.</summary>
+    internal uint[] LaneConstants => _laneConstants.Value;
 
     /// <summary>The instance of a width.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The width is not in <see cref="MinWidth"/>..<see cref="MaxWidth"/>.</exception>

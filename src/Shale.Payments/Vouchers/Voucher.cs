@@ -14,6 +14,8 @@ public readonly record struct Voucher(ulong LeaseId, AttoFil Cumulative, Stateme
     /// <summary>Bytes of an encoded voucher without its signature.</summary>
     public const int Size = 8 + AttoFil.Size + StatementDigest.Size;
 
+    internal const int MessageInputs = 4;
+
     /// <summary>Reads <see cref="Size"/> bytes; every such string is a voucher. False for another length.</summary>
     public static bool TryRead(ReadOnlySpan<byte> bytes, out Voucher voucher)
     {
@@ -39,8 +41,20 @@ public readonly record struct Voucher(ulong LeaseId, AttoFil Cumulative, Stateme
     }
 
     /// <summary>What is signed: Poseidon(domain, leaseId, cumulative, statement).</summary>
-    public Fr Message(in VoucherDomain domain) => Poseidon.Hash(
-        domain.Element, Fr.FromUInt64(LeaseId), Fr.FromUInt128(Cumulative.Value), Statement.ToFieldElement());
+    public Fr Message(in VoucherDomain domain)
+    {
+        Span<Fr> inputs = stackalloc Fr[MessageInputs];
+        WriteMessageInputs(domain, inputs);
+        return Poseidon.Hash(inputs);
+    }
+
+    internal void WriteMessageInputs(in VoucherDomain domain, Span<Fr> inputs)
+    {
+        inputs[0] = domain.Element;
+        inputs[1] = Fr.FromUInt64(LeaseId);
+        inputs[2] = Fr.FromUInt128(Cumulative.Value);
+        inputs[3] = Statement.ToFieldElement();
+    }
 
     /// <summary>Signs with a payment key.</summary>
     public SignedVoucher Sign(EdDsaPrivateKey key, in VoucherDomain domain)

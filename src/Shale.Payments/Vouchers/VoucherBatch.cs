@@ -1,4 +1,6 @@
 using Shale.Bn254.BabyJubjub;
+using Shale.Bn254.Fields;
+using Shale.Bn254.Poseidon;
 
 namespace Shale.Payments.Vouchers;
 
@@ -17,16 +19,9 @@ public static class VoucherBatch
     /// <summary>True when every signature is good. One random linear combination of all.</summary>
     public static bool Verify(ReadOnlySpan<VoucherCheck> checks)
     {
-        var entries = new EdDsaBatchEntry[checks.Length];
-        for (int i = 0; i < checks.Length; i++)
-        {
-            if (!TryPrepare(checks[i], out entries[i]))
-            {
-                return false;
-            }
-        }
-
-        return EdDsa.VerifyBatch(entries);
+        bool[] readable = new bool[checks.Length];
+        EdDsaBatchEntry[] entries = Prepare(checks, readable);
+        return !readable.AsSpan().Contains(false) && EdDsa.VerifyBatch(entries);
     }
 
     /// <summary>The positions of the bad signatures, ascending; empty when all are good. Bad ones cost a search by halves.</summary>
@@ -35,11 +30,13 @@ public static class VoucherBatch
         var invalid = new List<int>();
         var entries = new List<EdDsaBatchEntry>(checks.Length);
         var positions = new List<int>(checks.Length);
+        bool[] readable = new bool[checks.Length];
+        EdDsaBatchEntry[] prepared = Prepare(checks, readable);
         for (int i = 0; i < checks.Length; i++)
         {
-            if (TryPrepare(checks[i], out EdDsaBatchEntry entry))
+            if (readable[i])
             {
-                entries.Add(entry);
+                entries.Add(prepared[i]);
                 positions.Add(i);
             }
             else
@@ -76,10 +73,26 @@ public static class VoucherBatch
         }
     }
 
-    private static bool TryPrepare(in VoucherCheck check, out EdDsaBatchEntry entry)
+    private static EdDsaBatchEntry[] Prepare(ReadOnlySpan<VoucherCheck> checks, Span<bool> readable)
     {
-        bool ok = EdDsaSignature.TryRead(check.Voucher.Signature, out EdDsaSignature signature);
-        entry = ok ? new EdDsaBatchEntry(check.Payer, check.Voucher.Voucher.Message(check.Domain), signature) : default;
-        return ok;
+        byte[] encoded = new byte[EdDsaSignature.Size * checks.Length];
+        var inputs = new Fr[Voucher.MessageInputs * checks.Length];
+        for (int i = 0; i < checks.Length; i++)
+        {
+            checks[i].Voucher.Signature.CopyTo(encoded.AsSpan(EdDsaSignature.Size * i));
+            checks[i].Voucher.Voucher.WriteMessageInputs(checks[i].Domain, inputs.AsSpan(Voucher.MessageInputs * i));
+        }
+
+        var signatures = new EdDsaSignature[checks.Length];
+        EdDsaSignature.ReadMany(encoded, signatures, readable);
+        var messages = new Fr[checks.Length];
+        Poseidon.HashMany(inputs, Voucher.MessageInputs, messages);
+        var entries = new EdDsaBatchEntry[checks.Length];
+        for (int i = 0; i < checks.Length; i++)
+        {
+            entries[i] = new EdDsaBatchEntry(checks[i].Payer, messages[i], signatures[i]);
+        }
+
+        return entries;
     }
 }

@@ -29,6 +29,7 @@ public sealed class BabyJubjubPointTests
         Assert.Equal(8, SmallOrder.Distinct().Count());
         Assert.All(SmallOrder, p => Assert.True(p.IsSmallOrder()));
         Assert.Equal([true, false, false, false, false, false, false, false], SmallOrder.Select(p => p.IsInSubgroup()));
+        Assert.Equal([true, false, false, false, false, false, false, false], SmallOrder.Select(p => SubgroupTest.AreInSubgroup([p])));
         Assert.False(BabyJubjubPoint.Base8.IsSmallOrder());
         Assert.False(BabyJubjubPoint.Generator.IsSmallOrder());
         Assert.All(SmallOrder, p => Assert.False((p + BabyJubjubPoint.Base8).IsSmallOrder()));
@@ -45,6 +46,7 @@ public sealed class BabyJubjubPointTests
                 BabyJubjubPoint q = p + SmallOrder[torsion];
                 Assert.Equal(q.Multiply(BabyJubjubScalar.Order).IsIdentity, q.IsInSubgroup());
                 Assert.Equal(torsion == 0, q.IsInSubgroup());
+                Assert.Equal(torsion == 0, SubgroupTest.AreInSubgroup([p, BabyJubjubPoint.Identity, p, p, q]));
             }
         }
     }

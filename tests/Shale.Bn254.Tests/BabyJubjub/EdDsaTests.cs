@@ -103,6 +103,47 @@ public sealed class EdDsaTests
     }
 
     [Fact]
+    public void ReadMany_GoodAndBadEncodings_EqualsTryReadOneByOne()
+    {
+        using EdDsaPrivateKey key = EdDsaPrivateKey.Generate();
+        byte[] bytes = Bytes(64 * 200);
+        for (int i = 0; i < 200; i++)
+        {
+            Span<byte> one = bytes.AsSpan(64 * i, 64);
+            if (i % 3 == 0)
+            {
+                key.Sign(Element()).Write(one);
+            }
+            else
+            {
+                // Some y are above r, some have no point; some S are below l.
+                one[31] &= 0xBF;
+                one[63] &= 0x07;
+            }
+
+            if (i == 30 || i == 31)
+            {
+                // (0, 1), and its second encoding
+                one.Clear();
+                one[0] = 1;
+                one[31] = i == 31 ? (byte)0x80 : (byte)0;
+            }
+        }
+
+        var signatures = new EdDsaSignature[200];
+        bool[] valid = new bool[200];
+        EdDsaSignature.ReadMany(bytes, signatures, valid);
+        for (int i = 0; i < 200; i++)
+        {
+            Assert.Equal(EdDsaSignature.TryRead(bytes.AsSpan(64 * i, 64), out EdDsaSignature expected), valid[i]);
+            Assert.Equal(expected, signatures[i]);
+        }
+
+        Assert.InRange(valid.Count(v => v), 70, 190);
+        Assert.Throws<ArgumentException>(() => EdDsaSignature.ReadMany(bytes, new EdDsaSignature[199], new bool[199]));
+    }
+
+    [Fact]
     public void PublicKey_OffCurveOrSmallOrder_IsRefused()
     {
         for (int i = 0; i < 8; i++)

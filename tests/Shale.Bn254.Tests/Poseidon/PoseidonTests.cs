@@ -81,6 +81,27 @@ public sealed class PoseidonTests
     }
 
     [Fact]
+    public void HashMany_EveryLengthAndManyCounts_EqualsHashOneByOne()
+    {
+        Fr[] edges = [Fr.Zero, Fr.One, -Fr.One, Fr.FromMontgomeryLimbs(ulong.MaxValue, ulong.MaxValue, ulong.MaxValue, 0)];
+        for (int length = 1; length <= 16; length++)
+        {
+            foreach (int count in new[] { 0, 1, 2, 3, 4, 5, 15, 16, 17, 33 })
+            {
+                Fr[] inputs = [.. Enumerable.Range(0, length * count).Select(i => i % 3 == 0 ? edges[_random.Next(edges.Length)] : RandomElement())];
+                var hashes = new Fr[count];
+                Poseidon.HashMany(inputs, length, hashes);
+                for (int i = 0; i < count; i++)
+                {
+                    Assert.Equal(Poseidon.Hash(inputs.AsSpan(i * length, length)), hashes[i]);
+                }
+            }
+        }
+
+        Assert.Throws<ArgumentException>(() => Poseidon.HashMany(new Fr[3], 2, new Fr[1]));
+    }
+
+    [Fact]
     public void Hash_NoInputOrSeventeen_Throws()
     {
         Assert.Throws<ArgumentOutOfRangeException>(() => Poseidon.Hash());
