@@ -284,4 +284,27 @@ public sealed class EngineTests(LeaseFixture leases)
             return folder;
         }
     }
+
+    [Fact]
+    public async Task Engine_GoneUnderARunningLease_LeavesItsSessionsFilesAndForwards()
+    {
+        var proxy = new EngineProxy(leases.Folder);
+        await using var host = new LeaseHost(leases.Options with { Engine = proxy.Endpoint });
+        await using var lease = (await host.FindAsync(leases.BusyboxLease.LeaseId, Soon))!;
+        await using var before = await lease.StartAsync(Shell("cat"), Soon);
+        proxy.Dispose();
+        Assert.Equal("after\n", (await RunAsync(lease, Shell("echo after"))).Out);
+        await before.Stdin.WriteAsync("on"u8.ToArray(), Soon);
+        await ReadUntilAsync(before.Stdout, "on");
+        await using (var tree = await lease.OpenFilesAsync(null, Soon))
+        {
+            Assert.True((await tree.GetStatusAsync("/bin/sh"u8.ToArray(), true, Soon)).Ok);
+        }
+
+        await using var listener = await lease.ListenTcpAsync("localhost", 0, Soon);
+        (await lease.ConnectTcpAsync("localhost", listener.Port, Soon)).Dispose();
+        Assert.Equal(EngineFailure.Unreachable, (await Assert.ThrowsAsync<EngineException>(() => lease.GetStateAsync(Soon))).Failure);
+        using var again = new EngineProxy(leases.Folder);
+        Assert.Equal(LeaseContainerStatus.Running, (await lease.GetStateAsync(Soon)).Status);
+    }
 }

@@ -26,6 +26,20 @@ public sealed class LeaseTests(LeaseFixture leases)
         // And they bind: the 78th process, and more memory than there is.
         var (status, _, error) = await RunAsync(lease, Shell("for i in $(seq 100); do sleep 3 & done; wait"));
         Assert.Contains("Resource temporarily unavailable", error + status, StringComparison.Ordinal);
+        await using (var full = await lease.StartAsync(Shell("for i in $(seq 73); do sleep 20 & done; echo full; wait"), Soon))
+        {
+            await ReadUntilAsync(full.Stdout, "full");
+            var e = await Assert.ThrowsAsync<ExecException>(async () =>
+            {
+                for (var i = 0; i < 5; i++)
+                {
+                    _ = await lease.StartAsync(new ExecRequest { Arguments = ["sleep", "20"] }, Soon);
+                }
+            });
+            Assert.Equal(ExecFailure.OutOfResources, e.Failure);
+        }
+
+        await EventuallyAsync(async () => (await lease.GetStatsAsync(Soon)).Processes < 20, "the session's processes end");
         (status, _, _) = await RunAsync(lease, new ExecRequest { Arguments = ["python3", "-c", "x = bytearray(600 << 20)"] });
         Assert.Equal("KILL", status.Signal);
         Assert.Equal("alive\n", (await RunAsync(lease, Shell("echo alive"))).Out);
@@ -277,5 +291,55 @@ public sealed class LeaseTests(LeaseFixture leases)
         Assert.Equal("137", seen.First(e => e.LeaseId == lease.LeaseId && e.Kind == LeaseEventKind.Stopped).Detail);
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => watching);
+    }
+
+    [Fact]
+    public async Task Pause_ByAnotherHand_IsNoticedAndEndsNoSession()
+    {
+        var lease = await leases.CreateAsync(new LeaseSpec { Image = Busybox });
+        await using var process = await lease.StartAsync(Shell("cat"), Soon);
+        await leases.Host.Engine.PauseContainerAsync(lease.ContainerId, Soon); // docker pause
+        var e = await Assert.ThrowsAsync<ExecException>(() => lease.StartAsync(Shell("true"), Soon));
+        Assert.Equal(ExecFailure.Paused, e.Failure);
+        await leases.Host.Engine.UnpauseContainerAsync(lease.ContainerId, Soon);
+        await process.Stdin.WriteAsync("still here"u8.ToArray(), Soon);
+        await ReadUntilAsync(process.Stdout, "still here");
+        Assert.Equal("too\n", (await RunAsync(lease, Shell("echo too"))).Out);
+    }
+
+    [Fact]
+    public async Task Uses_ThatAreOver_LeaveNoDescriptorThreadOrProcess()
+    {
+        async Task UseAsync()
+        {
+            Assert.Equal(0, (await RunAsync(leases.BusyboxLease, Shell("true"))).Status.Code);
+            await using (var process = await leases.BusyboxLease.StartAsync(new ExecRequest { Terminal = new TerminalRequest() }, Soon))
+            {
+                await ReadUntilAsync(process.Stdout, "#");
+            }
+
+            await using (var tree = await leases.BusyboxLease.OpenFilesAsync(null, Soon))
+            {
+                Assert.True((await tree.GetStatusAsync("/bin"u8.ToArray(), true, Soon)).Ok);
+            }
+
+            await Assert.ThrowsAsync<Network.ForwardException>(() => leases.BusyboxLease.ConnectTcpAsync("localhost", 1, Soon));
+            await Assert.ThrowsAsync<Network.ForwardException>(() => leases.BusyboxLease.ConnectUnixAsync("/none"u8.ToArray(), null, Soon));
+        }
+
+        static int Descriptors() => Directory.GetFiles("/proc/self/fd").Length;
+
+        static int Threads() => Directory.GetDirectories("/proc/self/task").Length;
+
+        await UseAsync();
+        var (descriptors, threads) = (Descriptors(), Threads());
+        for (var i = 0; i < 60; i++)
+        {
+            await UseAsync();
+        }
+
+        // The pool's own threads and the engine's idle connections come and go: a leak would be at least 60.
+        await EventuallyAsync(() => Task.FromResult(Descriptors() < descriptors + 30 && Threads() < threads + 30), $"from {descriptors} descriptors and {threads} threads to {Descriptors()} and {Threads()}");
+        await EventuallyAsync(async () => (await RunAsync(leases.BusyboxLease, Shell("ps | grep -c '[-]sh'"))).Out.Trim() == "0", "the shells end");
     }
 }

@@ -23,6 +23,9 @@ internal sealed class ExecAgent : IAsyncDisposable
     /// <summary>How long the helper may take to come up or to start a command: it answers in a millisecond unless the machine is starved.</summary>
     public static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(10);
 
+    /// <summary>After this one looks for a reason.</summary>
+    private static readonly TimeSpan SlowTime = TimeSpan.FromSeconds(1);
+
     private const int FrameSize = 16;
     private const int OpStart = 1, OpSignal = 2, OpRelease = 3;
     private const int Started = 1, Failed = 2, Exited = 3;
@@ -35,6 +38,7 @@ internal sealed class ExecAgent : IAsyncDisposable
     private readonly Task _reading;
     private uint _lastId;
     private int _dead;
+    private int _retired;
 
     /// <summary>Takes a connection to a helper over.</summary>
     internal ExecAgent(SafeFileHandle control)
@@ -53,10 +57,16 @@ internal sealed class ExecAgent : IAsyncDisposable
         SessionNotDetached,
     }
 
-    public bool IsAlive => Volatile.Read(ref _dead) == 0;
+    /// <summary>Whether new commands can be started with it.</summary>
+    public bool IsAlive => IsConnected && Volatile.Read(ref _retired) == 0;
+
+    private bool IsConnected => Volatile.Read(ref _dead) == 0;
+
+    /// <summary>Asked when a command does not start within <see cref="SlowTime"/>: throws if that is for a reason, such as a frozen container.</summary>
+    public Func<CancellationToken, Task>? WhenSlow { get; init; }
 
     /// <summary>Starts the helper in a running container and waits for its connection on a socket in the lease's folder.</summary>
-    public static async Task<ExecAgent> StartAsync(EngineClient engine, string container, string folder, CancellationToken cancellationToken)
+    public static async Task<ExecAgent> StartAsync(EngineClient engine, string container, string folder, Func<CancellationToken, Task> whenSlow, CancellationToken cancellationToken)
     {
         var name = "s" + Convert.ToHexStringLower(System.Security.Cryptography.RandomNumberGenerator.GetBytes(6));
         using var listener = new UnixListener(Path.Combine(folder, name));
@@ -74,7 +84,7 @@ internal sealed class ExecAgent : IAsyncDisposable
                 var peer = Native.PeerCredentials(accepted);
                 if (pid > 0 && peer.Pid == pid)
                 {
-                    return new ExecAgent(accepted);
+                    return new ExecAgent(accepted) { WhenSlow = whenSlow };
                 }
 
                 accepted.Dispose();
@@ -103,7 +113,20 @@ internal sealed class ExecAgent : IAsyncDisposable
             try
             {
                 await SendAsync(OpStart, id, 0, body, given, linked.Token).ConfigureAwait(false);
-                await process.StartedTask.WaitAsync(linked.Token).ConfigureAwait(false);
+                try
+                {
+                    await process.StartedTask.WaitAsync(SlowTime, linked.Token).ConfigureAwait(false);
+                }
+                catch (TimeoutException)
+                {
+                    if (WhenSlow is not null)
+                    {
+                        await WhenSlow(linked.Token).ConfigureAwait(false);
+                    }
+
+                    await process.StartedTask.WaitAsync(linked.Token).ConfigureAwait(false);
+                }
+
                 return process;
             }
             catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
@@ -125,7 +148,7 @@ internal sealed class ExecAgent : IAsyncDisposable
 
     public async ValueTask<bool> SignalAsync(uint id, int signal, Scope scope, CancellationToken cancellationToken)
     {
-        if (!IsAlive)
+        if (!IsConnected)
         {
             return false;
         }
@@ -148,7 +171,7 @@ internal sealed class ExecAgent : IAsyncDisposable
         _processes.TryRemove(id, out _);
         try
         {
-            if (IsAlive)
+            if (IsConnected)
             {
                 await SendAsync(OpRelease, id, 0, [], [], _stopping.Token).ConfigureAwait(false);
             }
@@ -157,6 +180,17 @@ internal sealed class ExecAgent : IAsyncDisposable
         {
             // The helper is gone, and its table with it.
         }
+
+        EndIfUnused();
+    }
+
+    /// <summary>
+    /// Starts nothing more with it, because it did not answer in time. Its sessions go on: a helper that is only slow must not take them with it.
+    /// </summary>
+    public void Retire()
+    {
+        Volatile.Write(ref _retired, 1);
+        EndIfUnused();
     }
 
     /// <summary>Closes the connection: the helper ends all its sessions and itself.</summary>
@@ -166,6 +200,14 @@ internal sealed class ExecAgent : IAsyncDisposable
         await _stream.DisposeAsync().ConfigureAwait(false);
         await _reading.ConfigureAwait(false);
         _stopping.Dispose();
+    }
+
+    private void EndIfUnused()
+    {
+        if (Volatile.Read(ref _retired) != 0 && _processes.IsEmpty)
+        {
+            _control.Dispose();
+        }
     }
 
     private async Task SendAsync(uint operation, uint id, uint argument, byte[] body, SafeFileHandle[] rights, CancellationToken cancellationToken)

@@ -123,8 +123,9 @@ public sealed partial class LeaseContainer : IAsyncDisposable
             }
             catch (ExecException e) when (e.Failure == ExecFailure.Unavailable && attachment.Agent is not null)
             {
-                // The helper was killed, or the container restarted or froze under us. Look, and once more with a new one.
-                await DetachAsync(attachment).ConfigureAwait(false);
+                // The helper was killed or does not answer, or the container restarted under us: once more with a new one.
+                Interlocked.CompareExchange(ref _attachment, null, attachment);
+                attachment.Retire();
                 if (attempt > 0)
                 {
                     throw;
@@ -282,7 +283,8 @@ public sealed partial class LeaseContainer : IAsyncDisposable
                     return made;
                 }
 
-                await DetachAsync(made).ConfigureAwait(false);
+                _attachment = null;
+                made.Retire();
             }
 
             var inspect = await InspectRunningAsync(cancellationToken).ConfigureAwait(false);
@@ -297,7 +299,7 @@ public sealed partial class LeaseContainer : IAsyncDisposable
             {
                 try
                 {
-                    agent = await ExecAgent.StartAsync(Engine, ContainerId, _host.Folder(LeaseId), cancellationToken).ConfigureAwait(false);
+                    agent = await ExecAgent.StartAsync(Engine, ContainerId, _host.Folder(LeaseId), InspectRunningAsync, cancellationToken).ConfigureAwait(false);
                 }
                 catch (Exception e) when (e is ExecException or EngineException { Failure: EngineFailure.Refused or EngineFailure.Failed } || (e is IOException and not EngineException))
                 {
@@ -466,6 +468,13 @@ public sealed partial class LeaseContainer : IAsyncDisposable
     {
         /// <summary>Without a root: the shell that the image has; empty: none; null: not asked yet.</summary>
         public string? RemoteShell { get; set; }
+
+        /// <summary>Lets go of it without ending its sessions.</summary>
+        public void Retire()
+        {
+            Agent?.Retire();
+            Root?.Dispose();
+        }
 
         public async ValueTask DisposeAsync()
         {
