@@ -121,6 +121,16 @@ public sealed class PieceCommitment
         return Height == other.Height && Root.SequenceEqual(other.Root);
     }
 
+    /// <summary>The same payload in a larger piece: zeros on the right up to a height.</summary>
+    /// <param name="height">The height to reach; not below this one's.</param>
+    /// <returns>The larger piece's commitment.</returns>
+    public PieceCommitment PadTo(int height)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(height, Height);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(height, MaxHeight);
+        return new PieceCommitment(PieceHasher.PadNode(_root, Height, height), height, PayloadLength);
+    }
+
     internal static long UnpaddedSizeOf(int height) => 127L << (height - 2);
 
     internal static int HeightFor(long payloadLength)

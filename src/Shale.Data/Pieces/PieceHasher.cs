@@ -98,6 +98,16 @@ public static unsafe class PieceHasher
         return new PieceCommitment(tree.Finish(height), height, length);
     }
 
+    internal static byte[] PadNode(byte[] node, int from, int to)
+    {
+        for (var level = from; level < to; level++)
+        {
+            node = Combine(node, ZeroNodes[level]);
+        }
+
+        return node;
+    }
+
     private static byte[][] ComputeZeroNodes()
     {
         var nodes = new byte[PieceCommitment.MaxHeight + 1][];

@@ -47,7 +47,7 @@ public sealed class TreeImporter
     public const int MaxDepth = 512;
 
     /// <summary>The most entries of one directory: they are in memory together, at about 200 bytes each.</summary>
-    public const int MaxDirectoryEntries = 8 << 20;
+    public const int MaxDirectoryEntries = 2 << 20;
 
     private readonly ImportPreset _preset;
     private readonly IBlockSink _sink;

@@ -26,7 +26,7 @@ internal static class TreeNames
             : DataError.None;
     }
 
-    /// <summary>Checks a link's target as seen from its place: relative, and inside the tree at each step.</summary>
+    /// <summary>Checks a link's target as seen from its place: relative, and inside the tree whatever other links there are.</summary>
     /// <param name="path">Where the link stands, relative to the tree's root.</param>
     /// <param name="target">What it says.</param>
     public static DataError CheckLink(string path, string target)
@@ -41,14 +41,18 @@ internal static class TreeNames
             return new DataError(DataFault.UnsafeLink, $"the link {Printable(path)} is absolute: {Printable(target)}");
         }
 
+        // ".." may stand in front only: after a name it goes up from wherever that name's own link leads, which can be
+        // anywhere. In front it goes up from the link's own directory, so that counting is enough.
         var depth = path.Count(c => c == '/');
+        var down = false;
         foreach (var part in target.Split('/'))
         {
-            depth += part is "" or "." ? 0 : part == ".." ? -1 : 1;
-            if (depth < 0)
+            if (part == ".." && (down || --depth < 0))
             {
-                return new DataError(DataFault.UnsafeLink, $"the link {Printable(path)} leads out of the tree: {Printable(target)}");
+                return new DataError(DataFault.UnsafeLink, $"the link {Printable(path)} may lead out of the tree: {Printable(target)}");
             }
+
+            down |= part is not ("" or "." or "..");
         }
 
         return DataError.None;
