@@ -12,7 +12,7 @@ internal static class Shell
     /// <summary>The commands, grouped as the help shows them.</summary>
     private static readonly (string Title, Func<Command>[] Commands)[] Groups =
     [
-        ("Providers", [LeaseContainerCommand.Create, LeaseContainerCommand.CreateOlder, GatewayCommand.Create]),
+        ("Providers", [LeaseContainerCommand.Create, LeaseContainerCommand.CreateOlder, GatewayCommand.Create, DatasetCommand.Create, ResultsCommand.Create]),
         ("Settlement", [ProofCommand.Create]),
         ("This machine", [DoctorCommand.Create]),
     ];

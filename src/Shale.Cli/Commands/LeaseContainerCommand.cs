@@ -45,7 +45,7 @@ internal static class LeaseContainerCommand
             {
                 Id = 0,
                 AuthorizedKeys = LeaseOptions.ReadPublicKeys(parsed.GetValue(lease.PublicKey)),
-                Container = Terms(parsed, lease, ports, token),
+                Container = Terms(parsed, lease, ports, token, parsed.GetValue(cache) ?? Path.Combine(root, "data"), cancellation),
                 AllowAgentForwarding = parsed.GetValue(agent),
                 AllowRecording = parsed.GetValue(record),
                 CreatedAt = DateTimeOffset.UtcNow,
@@ -55,7 +55,7 @@ internal static class LeaseContainerCommand
         return command;
     }
 
-    private static ContainerTerms Terms(ParseResult parsed, LeaseOptions lease, Option<string[]> ports, string? jupyterToken)
+    private static ContainerTerms Terms(ParseResult parsed, LeaseOptions lease, Option<string[]> ports, string? jupyterToken, string store, CancellationToken cancellation)
     {
         var published = (parsed.GetValue(ports) ?? []).ToList();
         if (jupyterToken is not null && !published.Any(p => p.EndsWith($":{JupyterPort}", StringComparison.Ordinal)))
@@ -70,7 +70,7 @@ internal static class LeaseContainerCommand
             MemoryBytes = parsed.GetValue(lease.Memory) is { } memory ? Quantity.Memory(memory, "--num_rams") : 0,
             Gpus = parsed.GetValue(lease.Gpus) ?? "",
             BandwidthBytesPerSecond = parsed.GetValue(lease.Bandwidth) is { } bandwidth ? Quantity.Bandwidth(bandwidth, "--bandwidth") : 0,
-            Mounts = [.. (parsed.GetValue(lease.Mounts) ?? []).Select(Mount)],
+            Mounts = [.. (parsed.GetValue(lease.Mounts) ?? []).Select(m => Mount(m, store, cancellation))],
             Ports = published,
             Service = jupyterToken is null
                 ? []
@@ -78,7 +78,7 @@ internal static class LeaseContainerCommand
         };
     }
 
-    private static MountTerms Mount(string text)
+    private static MountTerms Mount(string text, string store, CancellationToken cancellation)
     {
         var split = text.LastIndexOf(":/", StringComparison.Ordinal);
         if (split <= 0)
@@ -89,7 +89,7 @@ internal static class LeaseContainerCommand
         var (source, target) = (text[..split], text[(split + 1)..]);
         if (!source.StartsWith('/'))
         {
-            throw new CliError($"The data set {source} is not in this provider's store.", "Add it with shale dataset add, or name an absolute path.", ExitCodes.NoInput);
+            return new MountTerms { Source = source, HostPath = DatasetCommand.ResolveMount(store, source, cancellation), Target = target };
         }
 
         return File.Exists(source) || Directory.Exists(source)

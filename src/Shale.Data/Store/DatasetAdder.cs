@@ -98,10 +98,9 @@ internal sealed class DatasetAdder
 
         // Under a name that the next try finds again.
         var partial = Path.Combine(_store.Partials, DatasetStore.FolderName(root));
-        var paths = new List<(string Path, UnixFsEntry Entry)>();
         var progress = _progress is null ? null : new Relay<ExtractProgress>(p => _progress.Report(new AddProgress("extracting", p.Bytes)));
         var extracted = HostFiles.Describe(partial) is null
-            ? new TreeExtractor(car, null, 0, progress).Extract(root, partial, null, cancellationToken)
+            ? new TreeExtractor(car, Limits(), 0, progress).Extract(root, partial, null, cancellationToken)
             : default(ExtractProgress);
         if (!extracted.Ok)
         {
@@ -120,6 +119,11 @@ internal sealed class DatasetAdder
         WaitForTheClock();
         return DescribeExtracted(car, root, cancellationToken);
     }
+
+    // A link takes 40 bytes of a directory's block, so that a CAR of this length has no more entries than that unless the same
+    // directory stands in it many times; a million for those that mean it.
+    private TreeLimits Limits() =>
+        new(new DriveInfo(_store.Root).AvailableFreeSpace, 1_000_000 + (new FileInfo(_request.Path).Length / 40));
 
     // What was extracted is hashed once more where it stands, so that what is remembered is what the disk gives.
     private DataResult<Dataset> DescribeExtracted(CarBlockSource car, Cid root, CancellationToken cancellationToken)

@@ -109,6 +109,14 @@ public sealed class TreeExtractor
     private DataError ExtractTo(Cid root, string partial, TreeLimits limits, Action<string, UnixFsEntry>? onEntry, CancellationToken cancellationToken)
     {
         var reader = new UnixFsReader(_blocks);
+
+        // Once without writing: names, links, sizes and limits are known to be right before anything stands on disk.
+        var fault = reader.Walk(root, limits, static (_, _) => DataError.None, cancellationToken);
+        if (fault.IsError)
+        {
+            return fault;
+        }
+
         var resumes = HostFiles.Describe(partial) is not null;
         DataError error;
         try
