@@ -12,6 +12,7 @@ import { sha256 } from 'multiformats/hashes/sha2';
 import { identity } from 'multiformats/hashes/identity';
 import { blake2b256 } from '@multiformats/blake2/blake2b';
 import { murmur364 } from '@multiformats/murmur3';
+import * as UnixFS from '@ipld/unixfs';
 import * as dagPb from '@ipld/dag-pb';
 import { CarReader, CarWriter, CarIndexer } from '@ipld/car';
 import { CarWriter as CarFileWriter } from '@ipld/car/writer';
@@ -96,6 +97,21 @@ const operations = {
     const store = { async put (cid) { return cid; } };
     for await (const entry of importer([{ content: fs.readFileSync(q.path) }], store, { cidVersion: 1, rawLeaves: q.rawLeaves, chunker: fixedSize({ chunkSize: 3 }), layout: balanced({ maxChildrenPerNode: 174 }) })) last = entry;
     return last.cid.toString();
+  },
+  // ipfs-car's own directory writer, over files that need not be on disk: entry-N.txt with N in it.
+  shardOf: async q => {
+    const { readable, writable } = new TransformStream({}, UnixFS.withCapacity());
+    const drained = readable.pipeTo(new WritableStream());
+    const writer = UnixFS.createWriter({ writable });
+    const directory = UnixFS.createShardedDirectoryWriter(writer);
+    for (let i = 0; i < q.count; i++) {
+      const content = Buffer.from(`${i}`);
+      directory.set(`entry-${i}.txt`, { cid: CID.createV1(0x55, await sha256.digest(content)), dagByteLength: content.length, contentByteLength: content.length });
+    }
+    const { cid } = await directory.close();
+    await writer.close();
+    await drained;
+    return cid.toString();
   },
   readCar: async q => {
     const reader = await CarReader.fromBytes(fs.readFileSync(q.path));
