@@ -1,39 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Account, Lease, LeaseState, Offer, Page} from "../src/Types.sol";
+import {Account, Lease, LeaseState, Page} from "../src/Types.sol";
 import {LedgerModel} from "./model/LedgerModel.sol";
 import {Schedule} from "./model/Schedule.sol";
-import {MarketFixture} from "./support/MarketFixture.sol";
+import {ScheduleFixture} from "./support/ScheduleFixture.sol";
 import {Leaf, Statement} from "./support/Statement.sol";
 
 /// @dev The contracts and the model of settlement.md go through the same schedules and stay the same; and the model keeps what settlement.md promises.
-contract InvariantsTest is MarketFixture {
-    LedgerModel private _model;
-    Schedule private _schedule;
-
-    function setUp() public override {
-        super.setUp();
-        _model = new LedgerModel(BOND, ACCEPT_EPOCHS, CONFIRM_EPOCHS, CLOSE_EPOCHS);
-        _schedule = new Schedule(market, _model, verifier8, pairHash, leafHash);
-        Offer memory cheap = newOffer();
-        cheap.minDeposit = 1000;
-        vm.prank(operator);
-        registry.putOffer(provider, 1, cheap);
-        newProvider(named("owner 2"), named("operator 2"));
-        vm.prank(named("operator 2"));
-        registry.putOffer(2, 1, cheap);
-        newPage(1, operator, 8);
-        newPage(2, named("operator 2"), 8);
-        newPage(2, named("operator 2"), 8);
-        _model.addProvider(1, owner, operator);
-        _model.addProvider(2, named("owner 2"), named("operator 2"));
-        for (uint32 i = 0; i < 2; ++i) {
-            _model.openPage(operator, 1);
-            _model.openPage(named("operator 2"), 2);
-        }
-    }
-
+contract InvariantsTest is ScheduleFixture {
     struct FuzzSelector {
         address addr;
         bytes4[] selectors;
@@ -42,16 +17,21 @@ contract InvariantsTest is MarketFixture {
     /// @dev forge asks for what to call.
     function targetContracts() public view returns (address[] memory targets) {
         targets = new address[](1);
-        targets[0] = address(_schedule);
+        targets[0] = address(schedule);
     }
 
     function targetSelectors() public view returns (FuzzSelector[] memory targets) {
         targets = new FuzzSelector[](1);
-        targets[0] = FuzzSelector(address(_schedule), new bytes4[](1));
+        targets[0] = FuzzSelector(address(schedule), new bytes4[](1));
         targets[0].selectors[0] = Schedule.step.selector;
     }
 
+    /// @dev Calls are compared one by one, in the schedule; everything that is stored, every eighth time.
     function invariant_MarketIsTheModelAndTheModelKeepsItsPromises() public {
+        if (schedule.steps() % 8 == 0) compare();
+    }
+
+    function compare() private {
         marketIsTheModel();
         moneyIsConserved();
         nobodyPaysMoreThanItSignedOrDeposited();
@@ -59,7 +39,7 @@ contract InvariantsTest is MarketFixture {
 
     function accounts() private view returns (address[] memory list) {
         list = new address[](3);
-        for (uint256 i = 0; i < 3; ++i) list[i] = _schedule.clients(i);
+        for (uint256 i = 0; i < 3; ++i) list[i] = schedule.clients(i);
     }
 
     /// The schedules do reach everything: each call succeeds and is refused in them, thieves' settlements too.
@@ -68,11 +48,11 @@ contract InvariantsTest is MarketFixture {
             uint256 snapshot = vm.snapshotState();
             for (uint256 i = 0; i < 120; ++i) {
                 uint256 random = uint256(keccak256(abi.encode("reach", run, i)));
-                _schedule.step(random, random >> 8);
+                schedule.step(random, random >> 8);
             }
-            invariant_MarketIsTheModelAndTheModelKeepsItsPromises();
+            compare();
             uint256[2][14] memory counts;
-            for (uint256 a = 0; a < 14; ++a) counts[a] = [_schedule.succeeded(ACTIONS[a]), _schedule.refusedCount(ACTIONS[a])];
+            for (uint256 a = 0; a < 14; ++a) counts[a] = [schedule.succeeded(ACTIONS[a]), schedule.refusedCount(ACTIONS[a])];
             vm.revertToState(snapshot);
             for (uint256 a = 0; a < 14; ++a) {
                 _done[ACTIONS[a]] += counts[a][0];
@@ -96,50 +76,51 @@ contract InvariantsTest is MarketFixture {
     mapping(string action => uint256) private _refused;
 
     function marketIsTheModel() private {
-        for (uint64 id = 1; id <= _model.leaseCount(); ++id) sameLease(id);
+        for (uint64 id = 1; id <= model.leaseCount(); ++id) sameLease(id);
         for (uint32 p = 1; p <= 2; ++p) {
-            LedgerModel.Provider memory expected = _model.providerOf(p);
+            LedgerModel.Provider memory expected = model.providerOf(p);
             Account memory actual = market.getAccount(p);
             same(actual.pool, expected.pool, "pool");
             same(actual.earned, expected.earned, "earned");
             for (uint32 n = 0; n < 2; ++n) samePage(p, n);
         }
         address[] memory clients = accounts();
-        for (uint256 i = 0; i < 3; ++i) same(market.withdrawable(clients[i]), _model.withdrawable(clients[i]), "withdrawable");
+        for (uint256 i = 0; i < 3; ++i) same(market.withdrawable(clients[i]), model.withdrawable(clients[i]), "withdrawable");
     }
 
     /// Σ pools + Σ withdrawable + Σ bonds is what came in less what went out; and it lies in the contract.
     function moneyIsConserved() private view {
-        uint256 owed = _model.owed(2, accounts());
-        same(owed, _model.paidIn() - _model.paidOut(), "accounted");
+        uint256 owed = model.owed(2, accounts());
+        same(owed, model.paidIn() - model.paidOut(), "accounted");
         same(address(market).balance, owed, "held");
     }
 
     function nobodyPaysMoreThanItSignedOrDeposited() private view {
-        for (uint64 id = 1; id <= _model.leaseCount(); ++id) {
-            LedgerModel.ModelLease memory lease = _model.leaseOf(id);
+        for (uint64 id = 1; id <= model.leaseCount(); ++id) {
+            LedgerModel.ModelLease memory lease = model.leaseOf(id);
             check(lease.paid + lease.refunded <= lease.deposit, "a lease gives no more than its deposit");
             if (lease.state == LeaseState.Closed) same(lease.paid + lease.refunded, lease.deposit, "all of a deposit ends as paid or refunded");
-            if (_model.isHonest(id)) check(lease.paid <= _model.signedMost(id), "no voucher counts twice, none that was not signed counts");
+            if (model.isHonest(id)) check(lease.paid <= model.signedMost(id), "no voucher counts twice, none that was not signed counts");
         }
     }
 
     /// @dev After a schedule everybody leaves, without their providers: all money finds its owner.
     function afterInvariant() public {
+        compare();
         address[] memory clients = accounts();
         vm.roll(block.number + 10000);
         for (uint64 id = 1; id <= market.leaseCount(); ++id) {
             LeaseState state = market.getLease(id).state;
             if (state == LeaseState.Created || state == LeaseState.Accepted) market.expire(id);
             if (state != LeaseState.Active) continue;
-            _schedule.askToClose(id);
+            schedule.askToClose(id);
         }
         vm.roll(block.number + CLOSE_EPOCHS);
         for (uint64 id = 1; id <= market.leaseCount(); ++id) {
-            if (market.getLease(id).state == LeaseState.Closing) _schedule.leaveAlone(id);
-            if (market.getLease(id).state == LeaseState.Frozen) _schedule.finishAlone(id);
-            if (market.getLease(id).client == address(0) || !_model.isHonest(id) || market.getLease(id).state != LeaseState.Closed) continue;
-            check(market.getLease(id).amount <= _model.signedMost(id), "an honest client gets back all that it did not sign away");
+            if (market.getLease(id).state == LeaseState.Closing) schedule.leaveAlone(id);
+            if (market.getLease(id).state == LeaseState.Frozen) schedule.finishAlone(id);
+            if (market.getLease(id).client == address(0) || !model.isHonest(id) || market.getLease(id).state != LeaseState.Closed) continue;
+            check(market.getLease(id).amount <= model.signedMost(id), "an honest client gets back all that it did not sign away");
         }
         for (uint32 p = 1; p <= 2; ++p) {
             same(market.getAccount(p).pool, 0, "nothing left in the pool");
@@ -156,7 +137,7 @@ contract InvariantsTest is MarketFixture {
     }
 
     function sameLease(uint64 id) private view {
-        LedgerModel.ModelLease memory expected = _model.leaseOf(id);
+        LedgerModel.ModelLease memory expected = model.leaseOf(id);
         Lease memory actual = market.getLease(id);
         same(uint256(actual.state), uint256(expected.state), "state");
         same(actual.client, expected.client, "client");
@@ -173,7 +154,7 @@ contract InvariantsTest is MarketFixture {
     }
 
     function samePage(uint32 p, uint32 n) private {
-        LedgerModel.ModelPage memory expected = _model.pageOf(p, n);
+        LedgerModel.ModelPage memory expected = model.pageOf(p, n);
         Page memory actual = market.getPage(p, n);
         uint256 live = 0;
         uint256 fresh = 0;
@@ -188,7 +169,7 @@ contract InvariantsTest is MarketFixture {
         same(actual.taken, taken, "taken");
         check(fresh & ~live == 0 && live & ~taken == 0, "fresh is live, live is taken");
         bytes32 key = keccak256(abi.encode(expected.leaves));
-        if (_roots[key] == 0) _roots[key] = Statement.root(pairHash, _schedule.hashes(expected.leaves));
+        if (_roots[key] == 0) _roots[key] = Statement.root(pairHash, schedule.hashes(expected.leaves));
         same(actual.root, _roots[key], "root");
     }
 

@@ -34,6 +34,8 @@ contract Schedule is Checks {
     /// @dev How often what was tried succeeded, for the test that asserts that the schedules reach everything.
     mapping(string action => uint256) public succeeded;
     mapping(string action => uint256) public refusedCount;
+    uint256 public refusals;
+    uint256 public steps;
 
     uint256 private _random;
 
@@ -46,6 +48,7 @@ contract Schedule is Checks {
 
     /// @dev One step. What happens often in a market and what a thief would try come up more often than the rest.
     function step(uint256 kind, uint256 seed) external {
+        ++steps;
         kind %= 48;
         if (kind < 6) orderAcceptConfirm(seed);
         else if (kind < 12) sign(seed);
@@ -289,14 +292,14 @@ contract Schedule is Checks {
         uint32 page = uint32(draw(2));
         LedgerModel.ModelPage memory p = model.pageOf(provider, page);
         Leaf[8] memory base = p.leaves;
-        uint256 kind = draw(6);
-        if (kind == 0) base = _stale[provider][page];
-        if (kind == 1) base = model.pageOf(provider, 1 - page).leaves;
+        if (draw(6) == 0) base = draw(2) == 0 ? _stale[provider][page] : model.pageOf(provider, 1 - page).leaves;
         Entry[] memory entries = new Entry[](8);
         uint256 count = 0;
         bool aimed = draw(2) == 0;
+        uint256 only = draw(3) == 0 ? 8 : draw(8);
         for (uint256 slot = 0; slot < 8; ++slot) {
-            if (aimed && (p.live[slot] || draw(8) == 0) && draw(2) == 0) entries[count++] = aimedEntry(provider, page, slot, p);
+            // At one slot alone, live or not, or at every second live one.
+            if (aimed && (only < 8 ? slot == only : p.live[slot] && draw(2) == 0)) entries[count++] = aimedEntry(provider, page, slot, p);
             if (!aimed && draw(7) == 0) entries[count++] = thiefsEntry(provider, page, slot, p, base[slot]);
         }
         entries = shortened(entries, count);
@@ -446,6 +449,7 @@ contract Schedule is Checks {
         check(expected == ok, string.concat(action, expected ? ": the model allows it, the contract refused" : ": the model refuses it, the contract did it"));
         if (ok) ++succeeded[action];
         else ++refusedCount[action];
+        if (!ok) ++refusals;
     }
 
     // Choices
