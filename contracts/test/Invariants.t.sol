@@ -44,7 +44,7 @@ contract InvariantsTest is ScheduleFixture {
 
     /// The schedules do reach everything: each call succeeds and is refused in them, thieves' settlements too.
     function test_Schedules_ReachEverything() public {
-        for (uint256 run = 0; run < 10; ++run) {
+        for (uint256 run = 0; run < 24; ++run) {
             uint256 snapshot = vm.snapshotState();
             for (uint256 i = 0; i < 120; ++i) {
                 uint256 random = uint256(keccak256(abi.encode("reach", run, i)));
