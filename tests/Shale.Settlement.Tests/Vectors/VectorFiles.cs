@@ -14,6 +14,9 @@ internal static class VectorFiles
 
     public static string Folder(string name) => Path.Combine(RepositoryRoot(), "tests", "vectors", name);
 
+    /// <summary>This project's folder in the source tree.</summary>
+    public static string TestProject => Path.Combine(RepositoryRoot(), "tests", "Shale.Settlement.Tests");
+
     public static string Hex(Fr value)
     {
         var bytes = new byte[Fr.Size];
