@@ -267,14 +267,15 @@ internal sealed class PacketWriter : IDisposable
         Exception? error = null;
         try
         {
-            while (await WaitForWorkAsync())
+            // Without a context: whoever sends runs the loop, in its own call.
+            while (await WaitForWorkAsync().ConfigureAwait(false))
             {
                 while (TryTake(out var buffer, out var length))
                 {
                     buffer.AsSpan(0, length).CopyTo(_output.GetSpan(length));
                     _output.Advance(length);
                     ArrayPool<byte>.Shared.Return(buffer);
-                    var result = await _output.FlushAsync(CancellationToken.None);
+                    var result = await _output.FlushAsync(CancellationToken.None).ConfigureAwait(false);
                     if (result.IsCompleted || result.IsCanceled)
                     {
                         // Nobody reads any more: drop what is left, so that nobody waits for room.
