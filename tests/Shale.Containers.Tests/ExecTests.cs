@@ -201,8 +201,8 @@ public sealed class ExecTests(LeaseFixture leases)
         Assert.Equal("0\n", await ReadAllAsync(process.Stdout));
         var inRate = Bytes / watch.Elapsed.TotalSeconds / (1 << 20);
         Assert.Equal(Bytes, got);
-        // Through the engine it is about 300 MB/s on the machine where pipes give 1,500: a tenth of that is a sane floor anywhere.
-        Assert.True(outRate > 150 && inRate > 150, $"{outRate:0} MiB/s out, {inRate:0} MiB/s in");
+        // Through the engine it is about 300 MB/s on the machine where pipes give 1,500: a busy machine may give a tenth of that.
+        Assert.True(outRate > 100 && inRate > 100, $"{outRate:0} MiB/s out, {inRate:0} MiB/s in");
     }
 
     [Fact]

@@ -55,8 +55,31 @@ public sealed class LeaseTests(LeaseFixture leases)
         Assert.Contains(mask, text[(text.IndexOf("Seccomp", StringComparison.Ordinal) + 1)..], StringComparison.Ordinal);
         Assert.NotEqual(0, (await RunAsync(leases.DebianLease, Shell("mount -t tmpfs none /mnt || mknod /tmp/sda b 8 0"))).Status.Code);
 
+        Assert.Equal("500\n", (await RunAsync(leases.DebianLease, Shell("cat /proc/self/oom_score_adj"))).Out);
+
         // What apt-get does: change owners, become _apt.
         Assert.Equal("42 42\n", (await RunAsync(leases.DebianLease, Shell("touch /tmp/f; chown 42:42 /tmp/f; stat -c '%u %g' /tmp/f; python3 -c 'import os; os.setgroups([]); os.setgid(65534); os.setuid(42)'"))).Out);
+    }
+
+    [Fact]
+    public async Task AptGet_InALease_InstallsAPackageWithOwnersAndAUser()
+    {
+        // A repository of one package, made inside: what counts is that apt-get's own sandbox user, dpkg and a maintainer script work.
+        const string Script = """
+            set -e
+            mkdir -p /repo/p/DEBIAN /repo/p/opt/p; cd /repo
+            printf 'Package: shale-p\nVersion: 1\nArchitecture: all\nMaintainer: x <x@example.org>\nDescription: x\n' >p/DEBIAN/control
+            printf '#!/bin/sh\nset -e\nuseradd -r shale-p\nchown shale-p /opt/p/f\nchmod 4755 /opt/p/f\n' >p/DEBIAN/postinst; chmod 755 p/DEBIAN/postinst
+            echo data >p/opt/p/f; dpkg-deb -b p p.deb >/dev/null
+            { cat p/DEBIAN/control; printf 'Filename: ./p.deb\nSize: %s\nSHA256: %s\n' $(stat -c %s p.deb) $(sha256sum p.deb | cut -d' ' -f1); } >Packages
+            rm -f /etc/apt/sources.list.d/*; echo 'deb [trusted=yes] file:/repo ./' >/etc/apt/sources.list
+            apt-get -qq update; apt-get -qq install -y shale-p >/dev/null 2>&1
+            stat -c '%U %a' /opt/p/f
+            """;
+        var lease = await leases.CreateAsync(new LeaseSpec { Image = Debian });
+        var (status, text, error) = await RunAsync(lease, Shell(Script));
+        Assert.True(status.Code == 0, error);
+        Assert.Equal("shale-p 4755\n", text);
     }
 
     [Fact]
@@ -202,6 +225,10 @@ public sealed class LeaseTests(LeaseFixture leases)
         foreach (var bad in new[]
         {
             good with { Image = " " },
+            good with { Image = "../containers/x" },
+            good with { Image = "a//b" },
+            good with { Network = "host" },
+            good with { Network = "container:other" },
             good with { MemoryBytes = 1000 },
             good with { PidsLimit = 0 },
             good with { BandwidthBytesPerSecond = 10 },

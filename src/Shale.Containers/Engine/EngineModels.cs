@@ -31,6 +31,7 @@ internal sealed record HostConfig
     public long MemorySwap { get; init; }
     public long? PidsLimit { get; init; }
     public long ShmSize { get; init; }
+    public int OomScoreAdj { get; init; }
     public bool Privileged { get; init; }
     public bool? Init { get; init; }
     public string[]? CapAdd { get; init; }

@@ -368,6 +368,7 @@ public sealed class LeaseHost : IAsyncDisposable
                 MemorySwap = spec.MemoryBytes, // the same: no swap on top
                 ShmSize = spec.MemoryBytes > 0 ? spec.MemoryBytes / 2 : 1 << 30, // counts against the memory; Docker's 64 MiB breaks data loaders
                 PidsLimit = spec.PidsLimit,
+                OomScoreAdj = 500, // when the machine runs out of memory, a lease's process goes before the gateway's
                 Privileged = false,
                 Init = false,
                 CapDrop = ["ALL"],

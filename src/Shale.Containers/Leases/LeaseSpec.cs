@@ -54,7 +54,12 @@ public sealed record LeaseSpec
     /// <exception cref="ArgumentException">It says which and what is allowed.</exception>
     public void Validate()
     {
-        Require(!string.IsNullOrWhiteSpace(Image) && !Image.Contains('\0', StringComparison.Ordinal), "An image has to be named.");
+        Require(
+            Image.Length is > 0 and <= 512 && Image.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-' or ':' or '/' or '@') && !Image.Split('/').Any(p => p is "" or "." or ".."),
+            $"'{Image}' is not the name of an image, such as debian:12.");
+        Require(
+            Network is null || (Network.Length is > 0 and <= 128 && Network != "host" && Network.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-')),
+            $"Network '{Network}': the name of a Docker network, or none. The machine's own network and other containers' are not leased.");
         Require(MilliCpus is 0 or >= 10, "CPUs: at least a hundredth of one.");
         Require(MemoryBytes is 0 or >= 6 << 20, "Memory: at least 6 MiB.");
         Require(PidsLimit is > 0 and <= 4_194_304, "Processes: 1 to 4194304.");
