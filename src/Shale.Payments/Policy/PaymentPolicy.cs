@@ -134,7 +134,7 @@ public sealed class PaymentPolicy : IPayerPolicy
             {
                 account = AccountOf(leaseId);
             }
-            catch (IOException cause)
+            catch (Exception cause) when (cause is IOException or UnauthorizedAccessException)
             {
                 return Refuse(leaseId, RefusalReason.RecordFailure, "The agent can't read its own record: " + cause.Message);
             }

@@ -185,6 +185,20 @@ public sealed class PaymentPolicyTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(0.5)]
+    [InlineData(8 * 86_400.0)]
+    public void Prepay_OutsideItsRange_Throws(double seconds) =>
+        Assert.Throws<ArgumentOutOfRangeException>(() => new SpendingPolicy { Prepay = TimeSpan.FromSeconds(seconds) });
+
+    [Fact]
+    public void Hello_RecordCantBeRead_IsRefused()
+    {
+        var policy = new PaymentPolicy(
+            _lease.Key, _lease, new SpendingPolicy(), _lease.AgentTime, _ => throw new UnauthorizedAccessException("Permission denied."), _lease);
+        AssertRefused(RefusalReason.RecordFailure, policy.Hello(42, _lease.Hello(), Host()));
+    }
+
     [Fact]
     public void Charge_RecordCantBeWritten_IsRefusedAndNothingLeaves()
     {

@@ -43,6 +43,16 @@ public sealed class SimulationTests : IDisposable
     }
 
     [Fact]
+    public async Task MinuteWithoutNetwork_NowAndThen_PausesAndGoesOn()
+    {
+        await RunAsync(3600, second => second % 600 < 540);
+        await RunAsync(10, _ => true);
+        Assert.Equal(MeterPhase.Active, _lease.Meter.Snapshot().Phase);
+        Assert.InRange(_pausedSeconds, 6 * 30, 6 * 60);
+        AssertFair();
+    }
+
+    [Fact]
     public async Task SevenHoursOfSleep_WithPrepay_IsServedAndPaid()
     {
         Use(new SpendingPolicy { Prepay = TimeSpan.FromHours(8) }, deposit: AttoFil.Create(10 * AttoFil.OneFil.Value));

@@ -97,6 +97,19 @@ public sealed class VoucherJournalTests : IDisposable
     }
 
     [Fact]
+    public void Append_DiskFull_ThrowsAndKeepsTheNewest()
+    {
+        // The next segment lies on a device that is always full.
+        using VoucherJournal journal = VoucherJournal.Open(_folder, 42, segmentSize: 1);
+        journal.Append(Record(1));
+        File.CreateSymbolicLink(Path.Combine(_folder, "lease-42.000001.vouchers"), "/dev/full");
+        Assert.ThrowsAny<IOException>(() => journal.Append(Record(2)));
+        Assert.Equal(1ul, journal.Newest!.Newest.Statement.Sequence);
+        Assert.ThrowsAny<IOException>(() => journal.Append(Record(3)));
+        Assert.Equal(1ul, journal.Newest.Newest.Statement.Sequence);
+    }
+
+    [Fact]
     public void Open_Twice_IsRefused()
     {
         using VoucherJournal journal = VoucherJournal.Open(_folder, 42);

@@ -21,11 +21,12 @@ internal sealed class LeaseFixture : ILeaseFacts, IVoucherRecorder, IPaymentEven
     private readonly NoteSigner _noteSigner = new("sp.example/f01", RandomNumberGenerator.GetBytes(32));
     private readonly List<byte[]> _entries = [];
 
-    public LeaseFixture()
+    public LeaseFixture(ulong leaseId = LeaseId)
     {
+        Id = leaseId;
         Facts = new LeaseFacts
         {
-            LeaseId = LeaseId,
+            LeaseId = leaseId,
             ChainId = 314,
             Contract = Enumerable.Range(1, 20).Select(i => (byte)i).ToArray(),
             Provider = "f01946720",
@@ -33,10 +34,12 @@ internal sealed class LeaseFixture : ILeaseFacts, IVoucherRecorder, IPaymentEven
             Deposit = AttoFil.OneFil,
             HostKeys = [SHA256.HashData(HostKey.HostKey.Span)],
         };
-        Terms = new MeterTerms { LeaseId = LeaseId, PricePerSecond = Price, Deposit = AttoFil.OneFil };
-        Meter = new Meter(Terms, MeterState.New(LeaseId), GatewayTime);
+        Terms = new MeterTerms { LeaseId = leaseId, PricePerSecond = Price, Deposit = AttoFil.OneFil };
+        Meter = new Meter(Terms, MeterState.New(leaseId), GatewayTime);
         Policy = NewPolicy();
     }
+
+    public ulong Id { get; }
 
     public ManualTime GatewayTime { get; } = new();
 
@@ -77,7 +80,7 @@ internal sealed class LeaseFixture : ILeaseFacts, IVoucherRecorder, IPaymentEven
     public PaymentPolicy NewPolicy() => new(Key, this, Spending, AgentTime, _ => Journal, this);
 
     public HelloMessage Hello(Standing? standing = null) => new(
-        1, 1, Facts!.ChainId, Facts.Contract, LeaseId, Facts.Provider, Price, 15_000, LogVerifier, standing, default, default);
+        1, 1, Facts!.ChainId, Facts.Contract, Id, Facts.Provider, Price, 15_000, LogVerifier, standing, default, default);
 
     public ChargeRound Round(IPayer payer) => new(Meter, payer, this, Key.PublicKey, Facts!.Domain);
 
@@ -109,7 +112,7 @@ internal sealed class LeaseFixture : ILeaseFacts, IVoucherRecorder, IPaymentEven
         return buffer.WrittenSpan.ToArray();
     }
 
-    public LeaseFacts? Find(ulong leaseId) => leaseId == LeaseId ? Facts : null;
+    public LeaseFacts? Find(ulong leaseId) => leaseId == Id ? Facts : null;
 
     public ValueTask RecordAsync(SignedVoucher voucher, MeterStatement statement, CancellationToken cancellation)
     {
@@ -231,7 +234,7 @@ internal sealed class DirectPayer(PaymentPolicy policy, GatewayIdentity identity
             return new(new PayerAnswer<WelcomeMessage>(PayerStatus.Gone, default, default));
         }
 
-        HelloDecision decision = policy.Hello(LeaseFixture.LeaseId, hello, identity);
+        HelloDecision decision = policy.Hello(hello.LeaseId, hello, identity);
         _lease = decision.Lease;
         return new(new PayerAnswer<WelcomeMessage>(_lease is null ? PayerStatus.Refused : PayerStatus.Answered, decision.Welcome, decision.Refusal));
     }
