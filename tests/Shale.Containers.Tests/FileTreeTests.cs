@@ -125,6 +125,14 @@ public sealed class FileTreeTests(LeaseFixture leases)
         Assert.Equal((string?[])["root", "worker", null], (IEnumerable<string?>)(await tree.GetNamesAsync([0, 4252, 999_999], [4254], None)).Users);
         Assert.Equal((string?[])["team"], (IEnumerable<string?>)(await tree.GetNamesAsync([0], [4254], None)).Groups);
 
+        foreach (var (path, real) in new[] { ("~", "/u/own"), ("~/x", "/u/own/x"), ("~root", "/root"), ("~worker/mine", "/u/own/mine"), ("mine", "/u/own/mine"), ("", "/u/own") })
+        {
+            Assert.Equal(real, Encoding.UTF8.GetString((await tree.ExpandPathAsync(B(path), None)).Value!));
+        }
+
+        Assert.Equal(FileError.NotFound, (await tree.ExpandPathAsync(B("~nobody-here/x"), None)).Error);
+        Assert.Equal(("/root", null), (await tree.GetHomeAsync("root", None), await tree.GetHomeAsync("no:body", None)));
+
         // Root of the container is not root of the machine: a read-only mount stays one, and the kernel's files are not written.
         await using var root = await leases.DebianLease.OpenFilesAsync(null, Soon);
         Assert.Equal(FileError.ReadOnly, await WriteAsync(root, "/.shale/x", "x"));

@@ -10,6 +10,8 @@ internal sealed class ContainerFile(SafeFileHandle file, UserThread thread, bool
     /// <summary>A copy is done in pieces of this size, so that it can be cancelled.</summary>
     private const long CopyPiece = 64L << 20;
 
+    private bool _noWait = true;
+
     private SafeFileHandle Handle { get; } = file;
 
     public ValueTask DisposeAsync()
@@ -27,15 +29,17 @@ internal sealed class ContainerFile(SafeFileHandle file, UserThread thread, bool
 
         try
         {
-            // RWF_NOWAIT gives what the page cache has, without a turn to the thread.
+            // RWF_NOWAIT gives what the page cache has, without a turn to the thread. Data sets' file systems know it, overlayfs does not.
             fixed (byte* bytes = buffer.Span)
             {
                 var vector = stackalloc nint[2] { (nint)bytes, buffer.Length };
-                var read = FileCalls.ReadAt2(Handle, vector, 1, offset, FileCalls.RWF_NOWAIT);
+                var read = _noWait ? FileCalls.ReadAt2(Handle, vector, 1, offset, FileCalls.RWF_NOWAIT) : 0;
                 if (read == buffer.Length)
                 {
                     return ValueTask.FromResult(new FileResult<int>(FileError.None, (int)read));
                 }
+
+                _noWait &= read >= 0 || FileCalls.Error(read) != FileError.NotSupported;
             }
         }
         catch (ObjectDisposedException)

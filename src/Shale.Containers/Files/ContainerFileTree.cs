@@ -148,6 +148,29 @@ internal sealed class ContainerFileTree : IContainerFileTree
             e => new(e, null),
             cancellationToken);
 
+    public async ValueTask<FileResult<byte[]>> ExpandPathAsync(ReadOnlyMemory<byte> path, CancellationToken cancellationToken)
+    {
+        if (path.Span is [(byte)'~', ..])
+        {
+            var end = path.Span.IndexOf((byte)'/');
+            var name = path[1..(end < 0 ? path.Length : end)];
+            var home = name.IsEmpty ? User.Home : await GetHomeAsync(CommandLine.Text(name.Span), cancellationToken).ConfigureAwait(false);
+            if (home is null)
+            {
+                return new(FileError.NotFound, null);
+            }
+
+            path = (byte[])[.. Encoding.UTF8.GetBytes(home), .. path.Span[(end < 0 ? path.Length : end)..]];
+        }
+
+        return await GetRealPathAsync(path, cancellationToken).ConfigureAwait(false);
+    }
+
+    public async ValueTask<string?> GetHomeAsync(string user, CancellationToken cancellationToken) =>
+        string.IsNullOrEmpty(user) || user.Contains(':', StringComparison.Ordinal)
+            ? null
+            : (await _thread.RunAsync(() => ContainerUser.TryResolve(_container, user), cancellationToken).ConfigureAwait(false))?.Home;
+
     public ValueTask<FileResult<FileSystemStatus>> GetFileSystemAsync(ReadOnlyMemory<byte> path, CancellationToken cancellationToken) =>
         OnFile(path, followLink: true, f => FileCalls.FileSystem(f) is { } status ? new FileResult<FileSystemStatus>(FileError.None, status) : new(FileCalls.Error(-1), default), e => new(e, default), cancellationToken);
 

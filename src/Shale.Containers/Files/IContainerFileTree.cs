@@ -137,7 +137,7 @@ public readonly record struct FileSystemStatus(ulong BlockSize, ulong FragmentSi
 /// <summary>
 /// A container's file tree with the rights of one of its users, as an SFTP server needs it. Paths are bytes, absolute in the container or
 /// relative to the user's home. The kernel resolves them inside the container and checks every access with the user's rights; no
-/// operation throws for what the container or the client did.
+/// operation throws for what the container or the client did. Calls may overlap, also on one file; they run in the order in which they were made.
 /// </summary>
 public interface IContainerFileTree : IAsyncDisposable
 {
@@ -183,6 +183,14 @@ public interface IContainerFileTree : IAsyncDisposable
 
     /// <summary>The absolute path without links and dots; its last part need not exist.</summary>
     ValueTask<FileResult<byte[]>> GetRealPathAsync(ReadOnlyMemory<byte> path, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// The real path of one that may begin with "~" or "~name", as expand-path@openssh.com wants it; an unknown name is not found.
+    /// </summary>
+    ValueTask<FileResult<byte[]>> ExpandPathAsync(ReadOnlyMemory<byte> path, CancellationToken cancellationToken);
+
+    /// <summary>A user's home folder by his name, as home-directory wants it; null if there is no such user.</summary>
+    ValueTask<string?> GetHomeAsync(string user, CancellationToken cancellationToken);
 
     /// <summary>The sizes of the file system that a path is on.</summary>
     ValueTask<FileResult<FileSystemStatus>> GetFileSystemAsync(ReadOnlyMemory<byte> path, CancellationToken cancellationToken);
