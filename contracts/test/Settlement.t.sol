@@ -444,6 +444,27 @@ contract SettlementTest is ProverFixture {
         same(market.withdrawable(client), 8 * uint256(BOND), "bonds only");
     }
 
+    /// Whatever bytes are sent, the answer is one of the contract's own errors: no panic, no empty revert, no success.
+    function testFuzz_Settle_AnyBytes_AreRefusedWithAReason(bytes calldata entries, bytes calldata leaseIds, bool leased) public {
+        if (leased) active(1 ether);
+        Call memory call;
+        (call.provider, call.page, call.entries, call.leaseIds) = (provider, page, entries, leaseIds);
+        vm.prank(operator);
+        (bool ok, bytes memory reason) = address(market).call(
+            abi.encodeCall(
+                market.settle, (call.provider, call.page, call.newRoot, call.paid, call.entries, call.leaseIds, call.c, call.proof)
+            )
+        );
+        check(!ok, "refused");
+        bytes4 selector = bytes4(reason);
+        check(
+            selector == WrongLength.selector || selector == WrongSlots.selector || selector == WrongFlags.selector
+                || selector == WrongRecord.selector || selector == NotOpen.selector || selector == NotLive.selector
+                || selector == WrongFresh.selector || selector == ProofRefused.selector,
+            "with a reason"
+        );
+    }
+
     function test_Settle_LargerPages_MixedEntries() public {
         uint16[2] memory sizes = [64, 256];
         for (uint256 s = 0; s < 2; ++s) {
