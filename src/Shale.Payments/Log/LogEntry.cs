@@ -31,7 +31,7 @@ public abstract record LogEntry
     /// <exception cref="InvalidOperationException">A field is above its bound.</exception>
     public byte[] ToBytes()
     {
-        using var buffer = new PooledBufferWriter(512);
+        using var buffer = new PooledBufferWriter(VoucherLogWriter.MaxEntryBytes);
         var writer = new WireWriter(buffer);
         writer.WriteByte(Version);
         writer.WriteByte((byte)Kind);

@@ -1,4 +1,6 @@
 using System.Numerics;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using Shale.Bn254.BabyJubjub;
 using Shale.Bn254.Fields;
@@ -47,6 +49,36 @@ public sealed class EdDsaTests
             Assert.Equal(answers[i].GetProperty("signature").GetString(), Hex(signature));
             Assert.True(EdDsa.Verify(key.PublicKey.ToBytes(), cases[i].Message, signature));
         }
+    }
+
+    [Fact]
+    public void Sign_TwoThousandVectorsOfThePeers_IsByteForByteTheirs()
+    {
+        // tests/npm/eddsa-vectors.mjs wrote them, and says how keys and messages are made.
+        string path = Path.Combine(Path.GetDirectoryName(NodePeer.Folder)!, "vectors", "eddsa-poseidon", "signatures.txt");
+        string[] lines = File.ReadAllLines(path);
+        Assert.Equal(2000, lines.Length);
+        BigInteger r = Fr.Modulus;
+        BigInteger[] edges = [0, 1, 2, r - 1, r - 2, (r - 1) / 2, (BigInteger.One << 248) - 1, ulong.MaxValue];
+        var entries = new EdDsaBatchEntry[lines.Length];
+        for (int i = 0; i < lines.Length; i++)
+        {
+            using var key = new EdDsaPrivateKey(SHA256.HashData(Encoding.UTF8.GetBytes($"key {i}")));
+            Fr message = i < edges.Length
+                ? Fr.FromBigInteger(edges[i])
+                : Fr.ReduceBigEndian(SHA512.HashData(Encoding.UTF8.GetBytes($"message {i}")));
+            byte[] signature = new byte[EdDsaSignature.Size];
+            key.Sign(message).Write(signature);
+            Assert.Equal(lines[i], Hex(key.PublicKey.ToBytes()) + " " + Hex(signature));
+
+            byte[] theirs = Convert.FromHexString(lines[i].Remove(64, 1));
+            Assert.True(EdDsaPublicKey.TryRead(theirs.AsSpan(0, 32), out EdDsaPublicKey? publicKey));
+            Assert.True(EdDsaSignature.TryRead(theirs.AsSpan(32), out EdDsaSignature parsed));
+            Assert.True(EdDsa.Verify(publicKey, message, parsed));
+            entries[i] = new EdDsaBatchEntry(publicKey, message, parsed);
+        }
+
+        Assert.True(EdDsa.VerifyBatch(entries));
     }
 
     [Theory]
