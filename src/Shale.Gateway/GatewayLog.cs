@@ -44,6 +44,27 @@ internal static partial class GatewayLog
     [LoggerMessage(1203, LogLevel.Error, "Connection {Connection}: a session on lease {Lease} failed.")]
     public static partial void SessionFailed(ILogger logger, Exception exception, string connection, ulong lease);
 
+    [LoggerMessage(1300, LogLevel.Error, "Lease {Lease} is not served: its terms of payment are refused: {Problem}.")]
+    public static partial void PaymentTermsRefused(ILogger logger, ulong lease, string problem);
+
+    [LoggerMessage(1301, LogLevel.Warning, "Lease {Lease} was not paid: {Problem}")]
+    public static partial void ChargeFailed(ILogger logger, ulong lease, string problem);
+
+    [LoggerMessage(1302, LogLevel.Warning, "Lease {Lease} stayed unpaid too long and ends.")]
+    public static partial void LeaseUnpaidTooLong(ILogger logger, ulong lease);
+
+    [LoggerMessage(1303, LogLevel.Error, "Lease {Lease}: its container could not be frozen or let go on: {Problem} Tried again at once.")]
+    public static partial void PaymentTickFailed(ILogger logger, ulong lease, string problem);
+
+    [LoggerMessage(1304, LogLevel.Error, "Lease {Lease}: the entry {Entry} is not in the voucher log: {Problem}")]
+    public static partial void LogEntryNotWritten(ILogger logger, ulong lease, string entry, string problem);
+
+    [LoggerMessage(1305, LogLevel.Error, "Lease {Lease}: its meter was not saved: {Problem}")]
+    public static partial void MeterNotSaved(ILogger logger, ulong lease, string problem);
+
+    [LoggerMessage(1306, LogLevel.Warning, "The voucher log in {Folder} ended in {Bytes} bytes of an append that a crash cut short; nobody was told of it, and it was cut off.")]
+    public static partial void LogCutOff(ILogger logger, string folder, long bytes);
+
     [LoggerMessage(1400, LogLevel.Information, "Serving SSH on {Endpoint}; host keys {Fingerprints}.")]
     public static partial void Listening(ILogger logger, string endpoint, string fingerprints);
 }

@@ -18,7 +18,7 @@ public sealed class ReferenceGraphTests
         ["Shale.Payments"] = ["Shale.Wire", "Shale.Crypto", "Shale.Bn254"],
         ["Shale.Chain"] = ["Shale.Crypto"],
         ["Shale.Settlement"] = ["Shale.Payments", "Shale.Groth16", "Shale.Chain", "Shale.Bn254", "Shale.Crypto"],
-        ["Shale.Gateway"] = ["Shale.Ssh", "Shale.Payments", "Shale.Containers", "Shale.Data", "Shale.Wire", "Shale.Crypto"],
+        ["Shale.Gateway"] = ["Shale.Ssh", "Shale.Payments", "Shale.Containers", "Shale.Data", "Shale.Wire", "Shale.Crypto", "Shale.Bn254"],
         ["Shale.Operator"] = ["Shale.Settlement", "Shale.Chain", "Shale.Payments", "Shale.Groth16", "Shale.Bn254", "Shale.Crypto"],
         ["Shale.Agent"] = ["Shale.Ssh", "Shale.Payments", "Shale.Chain", "Shale.Wire", "Shale.Crypto", "Shale.Bn254"],
     };

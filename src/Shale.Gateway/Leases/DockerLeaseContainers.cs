@@ -1,8 +1,12 @@
 using System.Globalization;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
+using Shale.Containers.Bandwidth;
 using Shale.Containers.Exec;
+using Shale.Containers.Files;
 using Shale.Containers.Leases;
+using Shale.Containers.Network;
 
 namespace Shale.Gateway.Leases;
 
@@ -104,6 +108,18 @@ internal sealed class DockerLeaseContainers(LeaseHost host, string instance) : I
         public string Id => container.ContainerId;
 
         public Task<ContainerProcess> StartAsync(ExecRequest request, CancellationToken cancellation) => container.StartAsync(request, cancellation);
+
+        public LeaseBandwidth? Bandwidth => container.Bandwidth;
+
+        public Task<IContainerFileTree> OpenFilesAsync(CancellationToken cancellation) => container.OpenFilesAsync(null, cancellation);
+
+        public Task<Socket> ConnectTcpAsync(string host, int port, CancellationToken cancellation) => container.ConnectTcpAsync(host, port, cancellation);
+
+        public Task<Socket> ConnectUnixAsync(string path, CancellationToken cancellation) => container.ConnectUnixAsync(Encoding.UTF8.GetBytes(path), null, cancellation);
+
+        public Task<ContainerListener> ListenTcpAsync(string address, int port, CancellationToken cancellation) => container.ListenTcpAsync(address, port, cancellation);
+
+        public Task<ContainerListener> ListenUnixAsync(string path, CancellationToken cancellation) => container.ListenUnixAsync(Encoding.UTF8.GetBytes(path), null, cancellation);
 
         public Task PauseAsync(CancellationToken cancellation) => container.PauseAsync(cancellation);
 

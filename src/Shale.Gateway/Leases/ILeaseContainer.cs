@@ -1,4 +1,8 @@
+using System.Net.Sockets;
+using Shale.Containers.Bandwidth;
 using Shale.Containers.Exec;
+using Shale.Containers.Files;
+using Shale.Containers.Network;
 
 namespace Shale.Gateway.Leases;
 
@@ -11,6 +15,29 @@ public interface ILeaseContainer
     /// <summary>Starts a process.</summary>
     /// <exception cref="ExecException">It was not started; the message is for the user.</exception>
     Task<ContainerProcess> StartAsync(ExecRequest request, CancellationToken cancellation);
+
+    /// <summary>What its streams and network may carry together; null: as much as they can.</summary>
+    LeaseBandwidth? Bandwidth { get; }
+
+    /// <summary>Its file tree with the rights of the lease's user.</summary>
+    /// <exception cref="ExecException">It can't be had; the message is for the user.</exception>
+    Task<IContainerFileTree> OpenFilesAsync(CancellationToken cancellation);
+
+    /// <summary>Connects to a TCP port as a process of the container would.</summary>
+    /// <exception cref="ForwardException">Nobody answers there.</exception>
+    Task<Socket> ConnectTcpAsync(string host, int port, CancellationToken cancellation);
+
+    /// <summary>Connects to a Unix socket in the container.</summary>
+    /// <exception cref="ForwardException">Nobody answers there.</exception>
+    Task<Socket> ConnectUnixAsync(string path, CancellationToken cancellation);
+
+    /// <summary>Listens on a TCP port in the container.</summary>
+    /// <exception cref="ForwardException">It can't be had.</exception>
+    Task<ContainerListener> ListenTcpAsync(string address, int port, CancellationToken cancellation);
+
+    /// <summary>Listens on a Unix socket in the container.</summary>
+    /// <exception cref="ForwardException">It can't be had.</exception>
+    Task<ContainerListener> ListenUnixAsync(string path, CancellationToken cancellation);
 
     /// <summary>Freezes every process. Done already: does nothing.</summary>
     Task PauseAsync(CancellationToken cancellation);

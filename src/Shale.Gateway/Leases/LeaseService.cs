@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Logging;
 using Shale.Containers.Exec;
-using Shale.Gateway.Sessions;
 using Shale.Ssh.Connection;
 
 namespace Shale.Gateway.Leases;
@@ -30,11 +29,13 @@ public sealed class LeaseService
     private ServiceState _state = ServiceState.Starting;
     private string _message = "";
     private string _pauseReason = "";
+    private long _bytesIn;
+    private long _bytesOut;
+    private int _ending;
 
     internal LeaseService(LeaseRecord record, ILeaseContainers containers, IServiceGate gate, string root, TimeProvider time, ILogger logger)
     {
         (_record, _containers, _gate, _root, _time, _logger) = (record, containers, gate, root, time, logger);
-        Throttle = new BandwidthThrottle(record.Container.BandwidthBytesPerSecond, time);
     }
 
     /// <summary>The lease's number.</summary>
@@ -67,25 +68,27 @@ public sealed class LeaseService
         }
     }
 
-    /// <summary>Its bandwidth, shared by all its streams.</summary>
-    public IThrottle Throttle { get; private set; }
-
     /// <summary>The connections that are open.</summary>
     public ICollection<SshServerConnection> Connections => _connections.Keys;
 
     /// <summary>Set when the lease is over.</summary>
     public CancellationToken Ended => _ended.Token;
 
+    /// <summary>Bytes from clients since the gateway started.</summary>
+    public ulong BytesIn => (ulong)Interlocked.Read(ref _bytesIn);
+
+    /// <summary>Bytes to clients since the gateway started.</summary>
+    public ulong BytesOut => (ulong)Interlocked.Read(ref _bytesOut);
+
     /// <summary>The container, once it is there; null before.</summary>
     public ILeaseContainer? Container => _ready.Task.IsCompletedSuccessfully ? _ready.Task.Result : null;
 
+    internal void CountIn(int bytes) => Interlocked.Add(ref _bytesIn, bytes);
+
+    internal void CountOut(int bytes) => Interlocked.Add(ref _bytesOut, bytes);
+
     internal void Update(LeaseRecord record)
     {
-        if (record.Container.BandwidthBytesPerSecond != Record.Container.BandwidthBytesPerSecond)
-        {
-            Throttle = new BandwidthThrottle(record.Container.BandwidthBytesPerSecond, _time);
-        }
-
         Volatile.Write(ref _record, record);
         _gate.OnLeaseChanged(this);
     }
@@ -209,6 +212,12 @@ public sealed class LeaseService
     /// <param name="reason">Why, for its users.</param>
     internal async Task EndAsync(string reason)
     {
+        if (Interlocked.Exchange(ref _ending, 1) != 0)
+        {
+            return;
+        }
+
+        await _gate.OnEndingAsync(this, reason).ConfigureAwait(false);
         await _ended.CancelAsync().ConfigureAwait(false);
         foreach (var connection in _connections.Keys)
         {
@@ -340,4 +349,7 @@ public interface IServiceGate
 
     /// <summary>The lease's record changed.</summary>
     void OnLeaseChanged(LeaseService lease);
+
+    /// <summary>The lease is about to end; its connections are still open.</summary>
+    ValueTask OnEndingAsync(LeaseService lease, string reason);
 }

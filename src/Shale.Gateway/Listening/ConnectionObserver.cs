@@ -1,12 +1,14 @@
 using Microsoft.Extensions.Logging;
 using Shale.Gateway.Admin;
 using Shale.Gateway.Leases;
+using Shale.Gateway.Payments;
 using Shale.Ssh.Connection;
+using Shale.Ssh.Session;
 
 namespace Shale.Gateway.Listening;
 
 /// <summary>Ties connections to their leases.</summary>
-internal sealed class ConnectionObserver(GatewayMetrics metrics, ILogger logger) : IConnectionObserver
+internal sealed class ConnectionObserver(AgentCarrier agents, GatewayMetrics metrics, ILogger logger) : IConnectionObserver
 {
     public ValueTask OnOpenedAsync(SshServerConnection connection, CancellationToken cancellationToken)
     {
@@ -17,8 +19,14 @@ internal sealed class ConnectionObserver(GatewayMetrics metrics, ILogger logger)
         return ValueTask.CompletedTask;
     }
 
+    public void OnAgentForwardingGranted(SshServerConnection connection) => agents.OnGranted(connection);
+
+    public ValueTask OnSessionEndingAsync(SshSession session, int remainingSessions, CancellationToken cancellationToken) =>
+        remainingSessions == 0 ? agents.OnLastSessionEndingAsync(session.Connection) : ValueTask.CompletedTask;
+
     public void OnClosed(SshServerConnection connection, ConnectionClosed closed)
     {
+        agents.OnClosed(connection);
         metrics.ConnectionClosed();
         GatewayLog.Disconnected(logger, connection.Info.Id, closed.Description);
         ((LeaseService)connection.User.Identity).Remove(connection);

@@ -1,5 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
@@ -10,10 +12,15 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Shale.Containers.Engine;
 using Shale.Containers.Leases;
+using Shale.Crypto;
 using Shale.Gateway.Admin;
+using Shale.Gateway.Forwarding;
 using Shale.Gateway.Leases;
 using Shale.Gateway.Payments;
 using Shale.Gateway.Sessions;
+using Shale.Gateway.Sftp;
+using Shale.Payments.Log;
+using Shale.Payments.Metering;
 using Shale.Ssh.Keys;
 using Shale.Ssh.Listening;
 
@@ -64,7 +71,8 @@ public sealed class GatewayHost : IAsyncDisposable
             var metrics = new GatewayMetrics();
             owned.Add(new Owned(metrics));
             var directory = new FileLeaseDirectory(options.StateDirectory, logger);
-            var gate = new FreeGate();
+            var gate = await OpenPaymentsAsync(options.StateDirectory, logger, owned).ConfigureAwait(false);
+            var subsystem = new SubsystemCarrier(gate, TimeProvider.System);
             var leases = new LeaseManager(directory, new DockerLeaseContainers(engine, DockerLeaseContainers.Instance(options.StateDirectory)), gate, metrics, TimeProvider.System, logger);
             var keys = HostKeyStore.LoadOrCreate(Path.Combine(options.StateDirectory, "hostkeys"));
             owned.AddRange(keys.Select(k => new Owned(k)));
@@ -72,11 +80,13 @@ public sealed class GatewayHost : IAsyncDisposable
             {
                 HostKeys = keys,
                 Authenticator = new LeaseAuthenticator(leases, TimeProvider.System, logger),
-                Sessions = new SessionHandler([], metrics, new AsciicastRecorder(options.RecordingDirectory, TimeProvider.System), TimeProvider.System, logger),
-                Observer = new ConnectionObserver(metrics, logger),
+                Sessions = new SessionHandler([subsystem, new SftpSubsystem(TimeProvider.System)], metrics, new AsciicastRecorder(options.RecordingDirectory, TimeProvider.System), TimeProvider.System, logger),
+                Forwarding = new ForwardingHandler(metrics),
+                Observer = new ConnectionObserver(new AgentCarrier(gate, TimeProvider.System), metrics, logger),
                 Banner = options.Banner,
                 LoggerFactory = logging,
             };
+            ssh.ChannelTypes.Add(subsystem);
             var host = new GatewayHost(options.StateDirectory, leases) { _web = await ListenAsync(options, ssh, leases, owned, cancellation).ConfigureAwait(false) };
             host._owned.AddRange(owned);
             host.Endpoint = Bound(host._web, options.Listen);
@@ -146,6 +156,47 @@ public sealed class GatewayHost : IAsyncDisposable
         catch (IOException cause)
         {
             throw new GatewayStartException($"A gateway already serves {folder}.", "Add the lease to it with --detach, or give this one a folder of its own with --state_dir.", cause);
+        }
+    }
+
+    /// <summary>Opens the voucher log (its key is made on first start) and the meters.</summary>
+    private static async Task<PaymentGate> OpenPaymentsAsync(string folder, ILogger logger, List<IAsyncDisposable> owned)
+    {
+        var keyFile = Path.Combine(folder, "log.key");
+        if (!File.Exists(keyFile))
+        {
+            AtomicFile.Write(keyFile, RandomNumberGenerator.GetBytes(Ed25519.SeedSize));
+        }
+
+        var seed = await File.ReadAllBytesAsync(keyFile).ConfigureAwait(false);
+        if (seed.Length != Ed25519.SeedSize)
+        {
+            throw new GatewayStartException($"{keyFile} is not a key of {Ed25519.SeedSize} bytes.", "Restore it from a backup; without it the voucher log can't go on.");
+        }
+
+        try
+        {
+            var signer = new NoteSigner("shale-" + DockerLeaseContainers.Instance(folder) + "/vouchers", seed);
+            owned.Add(new Owned(signer));
+            AtomicFile.Write(Path.Combine(folder, "log.pub"), Encoding.UTF8.GetBytes(signer.Verifier + "\n"));
+            var log = VoucherLogWriter.Open(Path.Combine(folder, "log"), signer, TimeProvider.System);
+            owned.Add(log);
+            if (log.Recovery.CutOffBytes > 0)
+            {
+                GatewayLog.LogCutOff(logger, Path.Combine(folder, "log"), log.Recovery.CutOffBytes);
+            }
+
+            var gate = new PaymentGate(new PaymentServices(log, signer.Verifier.ToString(), new FileMeterStore(Path.Combine(folder, "meters")), TimeProvider.System, logger));
+            owned.Add(gate);
+            return gate;
+        }
+        catch (VoucherLogException cause)
+        {
+            throw new GatewayStartException(cause.Message, "shale audit says what a log holds.", cause);
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(seed);
         }
     }
 

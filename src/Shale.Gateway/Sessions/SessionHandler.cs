@@ -62,8 +62,8 @@ internal sealed class SessionHandler(IReadOnlyList<ISubsystem> subsystems, Gatew
             metrics.SessionStarted(session.Kind.ToString().ToLowerInvariant(), time.GetElapsedTime(asked).TotalSeconds);
             try
             {
-                using var observer = new RelayObserver(metrics, recorder.Begin(lease, session));
-                var exit = await new SessionRelay(session, process, lease.Throttle, observer).RunAsync(scope.Token).ConfigureAwait(false);
+                using var observer = new RelayObserver(lease, metrics, recorder.Begin(lease, session));
+                var exit = await new SessionRelay(session, process, lease.Container?.Bandwidth, observer).RunAsync(scope.Token).ConfigureAwait(false);
                 if (exit.Signal is { } signal)
                 {
                     await session.ExitSignalAsync(signal, exit.CoreDumped, "", scope.Token).ConfigureAwait(false);
@@ -146,15 +146,20 @@ internal sealed class SessionHandler(IReadOnlyList<ISubsystem> subsystems, Gatew
         };
     }
 
-    private sealed class RelayObserver(GatewayMetrics metrics, ISessionRecording? recording) : IRelayObserver, IDisposable
+    private sealed class RelayObserver(LeaseService lease, GatewayMetrics metrics, ISessionRecording? recording) : IRelayObserver, IDisposable
     {
         public void OnOutput(ReadOnlySpan<byte> bytes, bool isError)
         {
+            lease.CountOut(bytes.Length);
             metrics.Transferred("out", bytes.Length);
             recording?.Output(bytes);
         }
 
-        public void OnInput(ReadOnlySpan<byte> bytes) => metrics.Transferred("in", bytes.Length);
+        public void OnInput(ReadOnlySpan<byte> bytes)
+        {
+            lease.CountIn(bytes.Length);
+            metrics.Transferred("in", bytes.Length);
+        }
 
         public void OnResize(Ssh.Session.TerminalSize size) => recording?.Resize(size.Columns, size.Rows);
 

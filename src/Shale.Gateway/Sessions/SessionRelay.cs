@@ -1,11 +1,12 @@
 using System.Buffers;
+using Shale.Containers.Bandwidth;
 using Shale.Containers.Exec;
 using Shale.Ssh.Session;
 
 namespace Shale.Gateway.Sessions;
 
 /// <summary>Carries bytes and events between one SSH session and its process, until both are done.</summary>
-internal sealed class SessionRelay(SshSession session, ContainerProcess process, IThrottle throttle, IRelayObserver observer)
+internal sealed class SessionRelay(SshSession session, ContainerProcess process, LeaseBandwidth? bandwidth, IRelayObserver observer)
 {
     // A terminal's process is gone but something else may hold the terminal open: what it wrote before is read, then the session ends, as sshd does.
     private static readonly TimeSpan TerminalQuiet = TimeSpan.FromMilliseconds(50);
@@ -81,7 +82,11 @@ internal sealed class SessionRelay(SshSession session, ContainerProcess process,
                     return;
                 }
 
-                await throttle.TakeOutAsync(count, cancellation).ConfigureAwait(false);
+                if (bandwidth is not null)
+                {
+                    await bandwidth.ToClient.TakeAsync(count, cancellation).ConfigureAwait(false);
+                }
+
                 observer.OnOutput(buffer.Memory.Span[..count], isError);
                 if (isError)
                 {
@@ -113,7 +118,11 @@ internal sealed class SessionRelay(SshSession session, ContainerProcess process,
             foreach (var segment in read.Buffer)
             {
                 observer.OnInput(segment.Span);
-                await throttle.TakeInAsync(segment.Length, cancellation).ConfigureAwait(false);
+                if (bandwidth is not null)
+                {
+                    await bandwidth.FromClient.TakeAsync(segment.Length, cancellation).ConfigureAwait(false);
+                }
+
                 if (!open)
                 {
                     continue;
@@ -160,16 +169,6 @@ internal sealed class SessionRelay(SshSession session, ContainerProcess process,
             }
         }
     }
-}
-
-/// <summary>Holds a lease's streams to its bandwidth, both ways.</summary>
-public interface IThrottle
-{
-    /// <summary>Waits until this many bytes may go to the client.</summary>
-    ValueTask TakeOutAsync(int bytes, CancellationToken cancellation);
-
-    /// <summary>Waits until this many bytes may be taken from the client.</summary>
-    ValueTask TakeInAsync(int bytes, CancellationToken cancellation);
 }
 
 /// <summary>Sees what passes, for metrics and recordings; must return at once.</summary>

@@ -1,0 +1,470 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using Shale.Bn254.BabyJubjub;
+using Shale.Gateway.Leases;
+using Shale.Payments.Channel;
+using Shale.Payments.Log;
+using Shale.Payments.Metering;
+using Shale.Payments.Vouchers;
+using Shale.Ssh.Connection;
+
+namespace Shale.Gateway.Payments;
+
+/// <summary>
+/// One lease's meter at work: asks whoever pays, freezes the container when nobody does, lets it go on when somebody does, and ends the lease at the cap.
+/// One meter and one charge at a time, over however many connections.
+/// </summary>
+internal sealed class PaidLease : IAsyncDisposable
+{
+    // Long enough for ssh to open its agent channel and for one charge's round trip over a slow line.
+    private static readonly TimeSpan AdmissionPatience = TimeSpan.FromSeconds(12);
+
+    // With no payer in sight a user is told at once; this is for the agent channel that is just being opened.
+    private static readonly TimeSpan PayerPatience = TimeSpan.FromMilliseconds(500);
+
+    // The meter's state is kept at every credit and change of phase, and this often between them: what a crash loses is served free.
+    private static readonly TimeSpan SaveInterval = TimeSpan.FromSeconds(5);
+
+    private readonly LeaseService _lease;
+    private readonly PaymentServices _services;
+    private readonly Meter _meter;
+    private readonly VoucherLogRecorder _recorder;
+    private readonly EdDsaPublicKey _payerKey;
+    private readonly VoucherDomain _domain;
+    private readonly ulong _chainId;
+    private readonly byte[] _contract;
+    private readonly bool _isNew;
+    private readonly ConcurrentDictionary<Payer, bool> _payers = new();
+    private readonly CancellationTokenSource _stopping = new();
+
+    // A payer is asked one thing at a time: charges and notices take turns.
+    private readonly SemaphoreSlim _asking = new(1, 1);
+    private readonly SemaphoreSlim _applying = new(1, 1);
+    private readonly Lock _gate = new();
+    private TaskCompletionSource _servable = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private string _unpaidBecause = "";
+    private int _attaching;
+    private Task _loop = Task.CompletedTask;
+    private Task _charging = Task.CompletedTask;
+    private long _savedAt;
+    private MeterPhase? _applied;
+
+    public PaidLease(LeaseService lease, MeterTerms terms, EdDsaPublicKey payerKey, ulong chainId, byte[] contract, PaymentServices services)
+    {
+        (_lease, _services, _payerKey, _chainId, _contract) = (lease, services, payerKey, chainId, contract);
+        _domain = VoucherDomain.Create(chainId, contract);
+        var state = services.Meters.Load(lease.Id);
+        _isNew = state is null;
+        _meter = new Meter(terms, state ?? MeterState.New(lease.Id), services.Time);
+        _recorder = new VoucherLogRecorder(services.Log, services.Time);
+        if (_meter.Snapshot().Phase == MeterPhase.Active)
+        {
+            _servable.SetResult();
+        }
+    }
+
+    /// <summary>The meter, for the status of the lease.</summary>
+    public Meter Meter => _meter;
+
+    public void RaiseDeposit(AttoFil deposit)
+    {
+        if (deposit > _meter.Terms.Deposit)
+        {
+            _meter.RaiseDeposit(deposit);
+            _ = LogAsync(new DepositChanged(_lease.Id, Now(), deposit));
+        }
+    }
+
+    public void Start() => _loop = Task.Run(RunAsync);
+
+    /// <summary>Waits until the lease is paid. Null: it is; else why not and what to run.</summary>
+    public async ValueTask<string?> AdmitAsync(CancellationToken cancellation)
+    {
+        var phase = _meter.Snapshot().Phase;
+        if (phase == MeterPhase.Active)
+        {
+            return null;
+        }
+
+        if (phase == MeterPhase.Closed)
+        {
+            return $"{_lease.Record.Name} is over: it stayed unpaid too long, or was closed. Order another one.";
+        }
+
+        var servable = Volatile.Read(ref _servable).Task;
+        if (_payers.IsEmpty)
+        {
+            await Task.WhenAny(servable, Task.Delay(PayerPatience, _services.Time, cancellation)).ConfigureAwait(false);
+        }
+
+        if (!_payers.IsEmpty || Volatile.Read(ref _attaching) > 0)
+        {
+            await Task.WhenAny(servable, Task.Delay(AdmissionPatience, _services.Time, cancellation)).ConfigureAwait(false);
+        }
+
+        cancellation.ThrowIfCancellationRequested();
+        return _meter.Snapshot().Phase == MeterPhase.Active ? null : Explain();
+    }
+
+    /// <summary>Takes up a payer on a connection: greets it, and charges it if the lease needs it.</summary>
+    /// <returns>The payer while it is charged; null where it does not speak the protocol or refuses.</returns>
+    public async Task<Payer?> AttachAsync(SshServerConnection connection, IPayer inner)
+    {
+        Payer payer;
+        Interlocked.Increment(ref _attaching);
+        try
+        {
+            payer = new Payer(connection, inner, new ChargeRound(_meter, inner, _recorder, _payerKey, _domain));
+            var terms = _meter.Terms;
+            var hello = new HelloMessage(
+                PaymentProtocol.OldestVersion,
+                PaymentProtocol.Version,
+                _chainId,
+                _contract,
+                _lease.Id,
+                _lease.Record.Provider,
+                terms.PricePerSecond,
+                (uint)terms.Window.TotalMilliseconds,
+                _services.LogVerifier,
+                null,
+                default,
+                default);
+            var greeting = await payer.Round.GreetAsync(hello, _stopping.Token).ConfigureAwait(false);
+            await ActOnAsync(greeting).ConfigureAwait(false);
+            if (greeting.Status == RoundStatus.Unpaid)
+            {
+                await inner.DisposeAsync().ConfigureAwait(false);
+                return null;
+            }
+
+            _payers[payer] = true;
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _attaching);
+        }
+
+        await ChargeAsync().ConfigureAwait(false);
+        return payer;
+    }
+
+    /// <summary>Forgets the payers of a connection.</summary>
+    public void Detach(SshServerConnection connection)
+    {
+        foreach (var payer in _payers.Keys.Where(p => p.Connection == connection))
+        {
+            _ = DropAsync(payer);
+        }
+    }
+
+    /// <summary>Closes the meter, asks for the final statement's voucher, and writes the closing into the log.</summary>
+    public async Task FinishAsync(string reason)
+    {
+        _meter.Close();
+        await _charging.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        using var limit = new CancellationTokenSource(AdmissionPatience, _services.Time);
+        foreach (var payer in _payers.Keys)
+        {
+            try
+            {
+                var outcome = await payer.Round.ChargeAsync(Readings(), isFinal: true, limit.Token).ConfigureAwait(false);
+                await payer.Inner.NotifyAsync(NoticeMessage.Plain(NoticeKind.Closing, reason, _services.Time.GetUtcNow()), limit.Token).ConfigureAwait(false);
+                if (outcome.Status is RoundStatus.Paid or RoundStatus.Idle)
+                {
+                    break;
+                }
+            }
+            catch (OperationCanceledException)
+            {
+                break;
+            }
+        }
+
+        var state = _meter.Snapshot();
+        var final = state.NewestStatement is { IsFinal: true } signed ? signed : Statement(state);
+        await LogAsync(new LeaseClosed(_lease.Id, Now(), reason.Length > 200 ? reason[..200] : reason, final.ToBytes())).ConfigureAwait(false);
+        Save();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        await _loop.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        foreach (var payer in _payers.Keys)
+        {
+            await DropAsync(payer).ConfigureAwait(false);
+        }
+
+        Save();
+        _stopping.Dispose();
+    }
+
+    private async Task RunAsync()
+    {
+        if (_isNew)
+        {
+            var terms = _meter.Terms;
+            // First the log, then the meter's own state: an entry too many is harmless, one too few is not.
+            await LogAsync(new LeaseOpened(
+                _lease.Id, Now(), _chainId, _contract, _payerKey.ToBytes(), terms.PricePerSecond, terms.Deposit, (uint)terms.Window.TotalMilliseconds, (uint)terms.Grace.TotalMilliseconds)).ConfigureAwait(false);
+            Save();
+        }
+
+        if (_meter.Snapshot().Phase == MeterPhase.Closed)
+        {
+            // Closed before the gateway was restarted; its record is still there.
+            _ = _lease.EndAsync($"{_lease.Record.Name} is over.");
+            return;
+        }
+
+        var tick = TimeSpan.FromMilliseconds(Math.Clamp(_meter.Terms.Interval.TotalMilliseconds / 10, 20, 250));
+        using var timer = new PeriodicTimer(tick, _services.Time);
+        while (await timer.WaitForNextTickAsync(_stopping.Token).ConfigureAwait(false))
+        {
+            try
+            {
+                await TickAsync().ConfigureAwait(false);
+            }
+            catch (IOException error)
+            {
+                // The engine does not answer: unpaid time is then nobody's debt, and the next tick tries again.
+                GatewayLog.PaymentTickFailed(_services.Logger, _lease.Id, error.Message);
+            }
+        }
+    }
+
+    private async Task TickAsync()
+    {
+        switch (_meter.Tick())
+        {
+            case MeterAction.Charge:
+                if (!_payers.IsEmpty)
+                {
+                    // Not awaited: a payer that is slow must not keep the meter from freezing the container in time.
+                    _ = ChargeAsync();
+                }
+
+                break;
+            case MeterAction.Pause:
+                Save();
+                var paused = _meter.Snapshot();
+                await LogAsync(new LeasePauseChanged(_lease.Id, Now(), true, paused.ActiveMilliseconds, paused.PausedMilliseconds)).ConfigureAwait(false);
+                _ = NotifyAsync(NoticeKind.Paused, Explain());
+                break;
+            case MeterAction.Close:
+                Save();
+                GatewayLog.LeaseUnpaidTooLong(_services.Logger, _lease.Id);
+                // Removes this lease from service, which in turn finishes it here.
+                _ = _lease.EndAsync($"{_lease.Record.Name} is over: it stayed unpaid too long.");
+                break;
+        }
+
+        await ApplyAsync().ConfigureAwait(false);
+        if (_services.Time.GetElapsedTime(_savedAt) >= SaveInterval)
+        {
+            Save();
+        }
+    }
+
+    /// <summary>
+    /// Makes the container be what the meter says. Ticks and credits both end here and take turns, so that the last one sees where the meter stands;
+    /// what fails is tried again at the next tick.
+    /// </summary>
+    private async Task ApplyAsync()
+    {
+        await _applying.WaitAsync(_stopping.Token).ConfigureAwait(false);
+        try
+        {
+            var phase = _meter.Snapshot().Phase;
+            if (phase == _applied || phase == MeterPhase.Closed)
+            {
+                return;
+            }
+
+            if (phase == MeterPhase.Active)
+            {
+                await _lease.ResumeAsync(_stopping.Token).ConfigureAwait(false);
+                _servable.TrySetResult();
+            }
+            else
+            {
+                if (_servable.Task.IsCompleted)
+                {
+                    Volatile.Write(ref _servable, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+                }
+
+                await _lease.PauseAsync(Explain(), _stopping.Token).ConfigureAwait(false);
+            }
+
+            _applied = phase;
+        }
+        finally
+        {
+            _applying.Release();
+        }
+    }
+
+    private Task ChargeAsync()
+    {
+        lock (_gate)
+        {
+            return _charging.IsCompleted ? _charging = Task.Run(ChargeAllAsync) : _charging;
+        }
+    }
+
+    /// <summary>Asks one payer after the other until one pays.</summary>
+    private async Task ChargeAllAsync()
+    {
+        foreach (var payer in _payers.Keys)
+        {
+            RoundOutcome outcome;
+            await _asking.WaitAsync(_stopping.Token).ConfigureAwait(false);
+            try
+            {
+                outcome = await payer.Round.ChargeAsync(Readings(), isFinal: false, _stopping.Token).ConfigureAwait(false);
+                if (payer.Inner.IsBroken)
+                {
+                    await DropAsync(payer).ConfigureAwait(false);
+                }
+            }
+            finally
+            {
+                _asking.Release();
+            }
+
+            await ActOnAsync(outcome).ConfigureAwait(false);
+            if (outcome.Status is RoundStatus.Paid or RoundStatus.Resumed)
+            {
+                return;
+            }
+        }
+    }
+
+    private async Task DropAsync(Payer payer)
+    {
+        if (_payers.TryRemove(payer, out _))
+        {
+            payer.Gone.TrySetResult();
+            await payer.Inner.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    private async Task ActOnAsync(RoundOutcome outcome)
+    {
+        switch (outcome.Status)
+        {
+            case RoundStatus.Paid:
+                _unpaidBecause = "";
+                Save();
+                break;
+            case RoundStatus.Resumed:
+                _unpaidBecause = "";
+                Save();
+                await ApplyAsync().ConfigureAwait(false);
+                var state = _meter.Snapshot();
+                if (state.PausedMilliseconds > 0 && state.ActiveMilliseconds > 0)
+                {
+                    await LogAsync(new LeasePauseChanged(_lease.Id, Now(), false, state.ActiveMilliseconds, state.PausedMilliseconds)).ConfigureAwait(false);
+                    _ = NotifyAsync(NoticeKind.Resumed, $"{_lease.Record.Name} goes on.");
+                }
+
+                break;
+            case RoundStatus.Unpaid or RoundStatus.OwnFault:
+                _unpaidBecause = outcome.Text;
+                GatewayLog.ChargeFailed(_services.Logger, _lease.Id, outcome.Text);
+                break;
+            case RoundStatus.Disagreement:
+                _unpaidBecause = outcome.Text;
+                GatewayLog.ChargeFailed(_services.Logger, _lease.Id, outcome.Text);
+                _ = _lease.EndAsync($"{_lease.Record.Name} stops: {outcome.Text}");
+                break;
+        }
+    }
+
+    private string Explain()
+    {
+        var name = _lease.Record.Name;
+        var id = _lease.Id.ToString(CultureInfo.InvariantCulture);
+        return _unpaidBecause.Length > 0
+            ? $"{name} is not paid: {_unpaidBecause}"
+            : $"{name} is not paid: connect with 'shale ssh {id}', or run 'shale agent keep {id}' beside ssh, scp or sftp.";
+    }
+
+    private async Task NotifyAsync(NoticeKind kind, string text)
+    {
+        try
+        {
+            await _asking.WaitAsync(_stopping.Token).ConfigureAwait(false);
+            try
+            {
+                foreach (var payer in _payers.Keys)
+                {
+                    await payer.Inner.NotifyAsync(NoticeMessage.Plain(kind, text, _services.Time.GetUtcNow()), _stopping.Token).ConfigureAwait(false);
+                }
+            }
+            finally
+            {
+                _asking.Release();
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The lease or the gateway ends: its closing says more.
+        }
+    }
+
+    private async Task LogAsync(LogEntry entry)
+    {
+        try
+        {
+            await _services.Log.AppendAsync(entry.ToBytes(), CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (VoucherLogException error)
+        {
+            // No voucher is lost by this; the audit will see that the entry is missing.
+            GatewayLog.LogEntryNotWritten(_services.Logger, _lease.Id, entry.GetType().Name, error.Message);
+        }
+    }
+
+    private MeterReadings Readings() => new() { BytesIn = _lease.BytesIn, BytesOut = _lease.BytesOut };
+
+    private MeterStatement Statement(MeterState state) => new()
+    {
+        LeaseId = _lease.Id,
+        Sequence = state.Sequence + 1,
+        IsFinal = true,
+        ActiveMilliseconds = state.ActiveMilliseconds,
+        PausedMilliseconds = state.PausedMilliseconds,
+        BytesIn = Math.Max(_lease.BytesIn, state.NewestStatement?.BytesIn ?? 0),
+        BytesOut = Math.Max(_lease.BytesOut, state.NewestStatement?.BytesOut ?? 0),
+        WindowMilliseconds = 0,
+        LogSize = (ulong)_services.Log.Current.Size,
+        LogRoot = _services.Log.Current.Root,
+    };
+
+    private void Save()
+    {
+        lock (_gate)
+        {
+            _savedAt = _services.Time.GetTimestamp();
+            try
+            {
+                _services.Meters.Save(_meter.Snapshot());
+            }
+            catch (IOException error)
+            {
+                // The newest voucher is in the log and with the agent; only time served since the last save could be lost.
+                GatewayLog.MeterNotSaved(_services.Logger, _lease.Id, error.Message);
+            }
+        }
+    }
+
+    private long Now() => _services.Time.GetUtcNow().ToUnixTimeMilliseconds();
+
+    /// <summary>A payer that is charged.</summary>
+    internal sealed record Payer(SshServerConnection Connection, IPayer Inner, ChargeRound Round)
+    {
+        /// <summary>Set when it is charged no more.</summary>
+        public TaskCompletionSource Gone { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+}
