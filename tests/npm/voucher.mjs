@@ -1,6 +1,5 @@
-// Vouchers as an independent reader of docs/PROTOCOL.payment.md would check them, on circomlibjs, @noble/hashes and Node's SHA-256.
+// Vouchers as an independent reader of docs/PROTOCOL.payment.md would check them, on circomlibjs and @noble/hashes.
 // A list of questions {op, ...} in, a list of answers out; bytes are hexadecimal.
-import { createHash } from 'node:crypto';
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import { buildEddsa } from 'circomlibjs';
 
@@ -22,7 +21,6 @@ function message(q, voucher) {
 
 const operations = {
   domain: q => domain(q.chainId, q.contract).toString(),
-  digest: q => hex(createHash('sha256').update(bytes(q.statement)).digest().subarray(0, 31)),
   verify: q => {
     const voucher = bytes(q.voucher);
     const R8 = eddsa.babyJub.unpackPoint(voucher.slice(51, 83)), A = eddsa.babyJub.unpackPoint(bytes(q.payer));

@@ -8,7 +8,7 @@ using Shale.Payments.Vouchers;
 
 namespace Shale.Payments.Policy;
 
-/// <summary>What the agent's user ought to hear of.</summary>
+/// <summary>What the agent's user ought to hear of. Called while a gateway waits for its answer: take note and return at once.</summary>
 public interface IPaymentEvents
 {
     /// <summary>A voucher was signed and is durable.</summary>

@@ -52,6 +52,15 @@ public sealed class BabyJubjubPointTests
     }
 
     [Fact]
+    public void IsInSubgroup_EveryCoset_AgreesWithCircomlibjs()
+    {
+        BabyJubjubPoint p = RandomSubgroupPoint();
+        BabyJubjubPoint[] points = [.. SmallOrder, .. SmallOrder.Select(torsion => p + torsion)];
+        JsonElement answers = Ask("inSubgroup", points.Select(point => new { point = Text(point) }));
+        Assert.Equal(answers.EnumerateArray().Select(a => a.GetBoolean()), points.Select(point => point.IsInSubgroup()));
+    }
+
+    [Fact]
     public void Addition_RandomAndSpecialPairs_AgreesWithCircomlibjs()
     {
         BabyJubjubPoint[] special = [.. SmallOrder, BabyJubjubPoint.Generator, BabyJubjubPoint.Base8, -BabyJubjubPoint.Base8];
