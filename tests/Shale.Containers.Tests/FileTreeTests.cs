@@ -241,4 +241,22 @@ public sealed class FileTreeTests(LeaseFixture leases)
         await file.DisposeAsync();
         Assert.Equal(FileError.BadDescriptor, (await file.ReadAsync(back, 0, None)).Error);
     }
+
+    [Theory]
+    [InlineData("ln -sf /proc/kmsg /etc/passwd")]
+    [InlineData("rm /etc/passwd; mkfifo /etc/passwd")]
+    [InlineData("rm /etc/passwd; mkdir /etc/passwd")]
+    [InlineData("head -c 3000000 /dev/zero >/etc/passwd")]
+    [InlineData("ln -sf passwd /etc/passwd")]
+    [InlineData("rm -rf /etc")]
+    public async Task Passwd_OfAHostileContainer_IsNotWaitedForAndHarmsOnlyItself(string attack)
+    {
+        var lease = await leases.CreateAsync(new LeaseSpec { Image = Busybox });
+        await RunAsync(lease, Shell(attack));
+        Assert.Equal("ok\n", (await RunAsync(lease, new Exec.ExecRequest { Arguments = ["echo", "ok"] })).Out); // root needs no entry
+        var e = await Assert.ThrowsAsync<Exec.ExecException>(() => lease.StartAsync(Shell("true") with { User = "somebody" }, Soon));
+        Assert.Equal(Exec.ExecFailure.NoUser, e.Failure);
+        await using var tree = await lease.OpenFilesAsync(null, Soon);
+        Assert.Equal((string?[])[null], (IEnumerable<string?>)(await tree.GetNamesAsync([0], [], None)).Users);
+    }
 }

@@ -75,7 +75,7 @@ internal sealed class ContainerRoot : IDisposable
     {
         // O_PATH first: opening a device or a FIFO of the container's making would already be an act.
         using var found = Native.TryOpenInRoot(Handle, PathBytes(path), Native.O_PATH, 0, out _);
-        if (found is null || !FileStatus.TryRead(found, out var status) || !status.IsRegular || status.Size > limit)
+        if (found is null || !FileStatus.TryRead(found, out var status) || !status.IsRegular || status.Size > limit || IsKernels(found))
         {
             return null;
         }
@@ -107,6 +107,15 @@ internal sealed class ContainerRoot : IDisposable
         }
 
         return buffer[..filled];
+    }
+
+    /// <summary>
+    /// Whether a file is the kernel's own (/proc, /sys, control groups): reading or writing one acts on who does it, and a link may lead there.
+    /// </summary>
+    public static bool IsKernels(SafeFileHandle file)
+    {
+        const long Proc = 0x9fa0, Sys = 0x62656572, Cgroup = 0x27e0eb, Cgroup2 = 0x63677270, Debug = 0x64626720, Trace = 0x74726163;
+        return Native.FileSystemType(file) is Proc or Sys or Cgroup or Cgroup2 or Debug or Trace;
     }
 
     /// <summary>Whether a regular file is there that someone may execute.</summary>

@@ -12,8 +12,6 @@ namespace Shale.Containers.Files;
 /// </summary>
 internal sealed class ContainerFileTree : IContainerFileTree
 {
-    private const long ProcMagic = 0x9fa0, SysMagic = 0x62656572, CgroupMagic = 0x27e0eb, Cgroup2Magic = 0x63677270;
-
     private readonly SafeFileHandle _root;
     private readonly ContainerRoot _container;
     private readonly UserThread _thread;
@@ -284,7 +282,7 @@ internal sealed class ContainerFileTree : IContainerFileTree
         }
 
         // Files of the kernel act on who writes them, and here that would be this process.
-        return flags.HasFlag(FileOpenFlags.Write) && Native.FileSystemType(found) is ProcMagic or SysMagic or CgroupMagic or Cgroup2Magic
+        return flags.HasFlag(FileOpenFlags.Write) && ContainerRoot.IsKernels(found)
             ? FileError.AccessDenied
             : FileError.None;
     }

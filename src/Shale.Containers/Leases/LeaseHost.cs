@@ -83,6 +83,7 @@ public sealed class LeaseHost : IAsyncDisposable
         }
 
         string? id = null;
+        LeaseContainer? container = null;
         try
         {
             var made = await Engine.CreateContainerAsync(ContainerName(leaseId), Describe(leaseId, spec, image, network), cancellationToken).ConfigureAwait(false);
@@ -92,12 +93,17 @@ public sealed class LeaseHost : IAsyncDisposable
                 await Engine.PutArchiveAsync(id, "/", HelperBinary.Archive(), cancellationToken).ConfigureAwait(false);
             }
 
-            var container = new LeaseContainer(this, leaseId, id, LeaseRecord.Of(spec, image));
+            container = new LeaseContainer(this, leaseId, id, LeaseRecord.Of(spec, image));
             await container.EnsureRunningAsync(cancellationToken).ConfigureAwait(false);
             return container;
         }
         catch (Exception e)
         {
+            if (container is not null)
+            {
+                await container.DisposeAsync().ConfigureAwait(false);
+            }
+
             if (id is not null)
             {
                 await RemoveQuietlyAsync(id).ConfigureAwait(false);
