@@ -14,16 +14,19 @@ internal sealed unsafe class SumQueue(int workers, bool vectors, IProgress<doubl
     private int _next = -1;
     private double _done;
 
-    /// <summary>Queues a sum over G1; the result is there after <see cref="Run"/>.</summary>
-    public SumJob<Fp, G1Curve> Add(Affine<Fp, G1Curve>* points, int count, SignedDigits digits, int first) =>
+    /// <summary>
+    /// Queues a sum over G1; the result is there after <see cref="Run"/>. <paramref name="packed"/> is called when the points have been
+    /// copied and are not read again (never on the scalar path, which copies nothing).
+    /// </summary>
+    public SumJob<Fp, G1Curve> Add(Affine<Fp, G1Curve>* points, int count, SignedDigits digits, int first, Action? packed = null) =>
         vectors
-            ? AddVector<Fp, G1Curve, PackedFp>(points, count, digits, first, worker => worker.G1)
+            ? AddVector<Fp, G1Curve, PackedFp>(points, count, digits, first, worker => worker.G1, packed)
             : AddScalar(points, count, digits, first);
 
-    /// <summary>Queues a sum over G2.</summary>
-    public SumJob<Fp2, G2Curve> Add(Affine<Fp2, G2Curve>* points, int count, SignedDigits digits, int first) =>
+    /// <summary>Queues a sum over G2, likewise.</summary>
+    public SumJob<Fp2, G2Curve> Add(Affine<Fp2, G2Curve>* points, int count, SignedDigits digits, int first, Action? packed = null) =>
         vectors
-            ? AddVector<Fp2, G2Curve, PackedFp2>(points, count, digits, first, worker => worker.G2)
+            ? AddVector<Fp2, G2Curve, PackedFp2>(points, count, digits, first, worker => worker.G2, packed)
             : AddScalar(points, count, digits, first);
 
     /// <summary>Works the queue off.</summary>
@@ -49,7 +52,7 @@ internal sealed unsafe class SumQueue(int workers, bool vectors, IProgress<doubl
     }
 
     private SumJob<TField, TCurve> AddVector<TField, TCurve, TPacked>(
-        Affine<TField, TCurve>* points, int count, SignedDigits digits, int first, Func<Worker, VectorMsm<TField, TCurve, TPacked>> memory)
+        Affine<TField, TCurve>* points, int count, SignedDigits digits, int first, Func<Worker, VectorMsm<TField, TCurve, TPacked>> memory, Action? whenPacked)
         where TField : unmanaged
         where TCurve : struct, ICurve<TField>
         where TPacked : struct, IPackedField<TField>
@@ -71,7 +74,10 @@ internal sealed unsafe class SumQueue(int workers, bool vectors, IProgress<doubl
             _tasks.Add((_ =>
             {
                 packed.Value.Pack(points, start, end);
-                waiting.Signal();
+                if (waiting.Signal())
+                {
+                    whenPacked?.Invoke();
+                }
             }, 0.1 * (end - start)));
         }
 

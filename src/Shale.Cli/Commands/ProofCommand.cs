@@ -18,11 +18,16 @@ internal static class ProofCommand
     {
         var r1cs = new Argument<string>("circuit.r1cs") { Description = "The constraint system." };
         var key = new Argument<string>($"key{DevelopmentSetup.RequiredSuffix}") { Description = $"The key to write; its name ends in {DevelopmentSetup.RequiredSuffix}." };
-        var development = new Option<bool>("--dev") { Description = "Say that you know that the key is not for real money.", Required = true };
+        var development = new Option<bool>("--dev") { Description = "Say that you know that the key is not for real money." };
         var seed = new Option<string?>("--seed") { Description = "32 bytes or more, hexadecimal. Default: a seed that everybody knows." };
         var command = new Command("setup", "Make a development key from a seed (not for real money)") { r1cs, key, development, seed };
         command.SetAction((parsed, cancellation) =>
         {
+            if (!parsed.GetValue(development))
+            {
+                throw new CliError("A key from a seed is for development only.", "Say --dev if that is what you want; docs/CEREMONY.md makes keys for real money.", ExitCodes.Usage);
+            }
+
             if (!parsed.GetValue(key)!.EndsWith(DevelopmentSetup.RequiredSuffix, StringComparison.Ordinal))
             {
                 throw new CliError($"The name of a development key ends in {DevelopmentSetup.RequiredSuffix}.", null, ExitCodes.Usage);

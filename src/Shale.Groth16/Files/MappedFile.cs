@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.IO.MemoryMappedFiles;
+using System.Runtime.InteropServices;
 
 namespace Shale.Groth16.Files;
 
@@ -7,8 +8,10 @@ namespace Shale.Groth16.Files;
 /// A file mapped into memory, read only. Nothing is copied: pages come in as they are touched and the system drops them when it
 /// needs the memory. The file must not shrink while it is mapped.
 /// </summary>
-internal sealed unsafe class MappedFile : IDisposable
+internal sealed unsafe partial class MappedFile : IDisposable
 {
+    private const int AdviseNotNeeded = 4;
+
     private readonly MemoryMappedFile _file;
     private readonly MemoryMappedViewAccessor _view;
     private byte* _pointer;
@@ -61,6 +64,27 @@ internal sealed unsafe class MappedFile : IDisposable
         return true;
     }
 
+    /// <summary>
+    /// Tells the system that these bytes are not needed for now: their pages leave this process' memory, and come back from the file when
+    /// they are touched again. Only whole pages within the range.
+    /// </summary>
+    public void Release(long start, long length)
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return;
+        }
+
+        var page = (nuint)Environment.SystemPageSize;
+        var from = ((nuint)(Pointer + start) + page - 1) & ~(page - 1);
+        var to = (nuint)(Pointer + start + length) & ~(page - 1);
+        if (from < to)
+        {
+            // A read-only mapping of a file loses nothing by it; a refusal costs memory only.
+            _ = Advise((void*)from, to - from, AdviseNotNeeded);
+        }
+    }
+
     public void Dispose()
     {
         if (_pointer != null)
@@ -71,4 +95,8 @@ internal sealed unsafe class MappedFile : IDisposable
             _file.Dispose();
         }
     }
+
+    [LibraryImport("libc", EntryPoint = "madvise")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int Advise(void* address, nuint length, int advice);
 }

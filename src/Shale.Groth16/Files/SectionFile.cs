@@ -93,6 +93,15 @@ internal sealed unsafe class SectionFile : IDisposable
         return true;
     }
 
+    /// <summary>Lets the memory of a section go until it is read again.</summary>
+    public void Release(uint type)
+    {
+        if (_sections.TryGetValue(type, out var place))
+        {
+            _mapped.Release(place.Start, place.Length);
+        }
+    }
+
     public void Dispose() => _mapped.Dispose();
 
     private static string Describe(uint type, Func<uint, string> name) => $"section {type} ({name(type)})";

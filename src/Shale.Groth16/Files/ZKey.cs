@@ -94,6 +94,9 @@ public sealed unsafe class ZKey : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _file.Dispose();
 
+    /// <summary>Lets the memory of a section go until it is read again: the prover reads each of them once.</summary>
+    internal void Release(uint section) => _file.Release(section);
+
     internal FileFault Fault(uint section, string problem) => _file.Fault(section, problem);
 
     internal static string SectionName(uint type) => type switch

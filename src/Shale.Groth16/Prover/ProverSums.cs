@@ -32,17 +32,18 @@ internal readonly unsafe struct ProverSums(in G1Affine a, in G1Affine b1, in G2A
 
         var digits = Decompose(Canonical(witness, workers), workers);
         var hDigits = Decompose(h, workers);
+        key.Release(ZKey.CoefficientSection);
         progress?.Report(TransformShare);
 
         // The largest first, so that the workers finish together.
         var queue = new SumQueue(workers, vectors, progress is null ? null : new Share(progress), cancellation);
         var p = key.Pointers;
         var firstPrivate = key.PublicCount + 1;
-        var b2 = queue.Add(p.B2, key.WireCount, digits, 0);
-        var hSum = queue.Add(p.H, key.DomainSize, hDigits, 0);
-        var c = queue.Add(p.C, key.WireCount - firstPrivate, digits, firstPrivate);
-        var a = queue.Add(p.A, key.WireCount, digits, 0);
-        var b1 = queue.Add(p.B1, key.WireCount, digits, 0);
+        var b2 = queue.Add(p.B2, key.WireCount, digits, 0, () => key.Release(ZKey.B2Section));
+        var hSum = queue.Add(p.H, key.DomainSize, hDigits, 0, () => key.Release(ZKey.HSection));
+        var c = queue.Add(p.C, key.WireCount - firstPrivate, digits, firstPrivate, () => key.Release(ZKey.CSection));
+        var a = queue.Add(p.A, key.WireCount, digits, 0, () => key.Release(ZKey.ASection));
+        var b1 = queue.Add(p.B1, key.WireCount, digits, 0, () => key.Release(ZKey.B1Section));
         queue.Run();
 
         var cAndH = c.Result;
