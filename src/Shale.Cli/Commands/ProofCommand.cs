@@ -11,7 +11,7 @@ internal static class ProofCommand
 {
     public static Command Create() => new("proof", "Make keys, prove, verify, and export verifiers (Groth16, iden3's formats)")
     {
-        CreateSetup(), CreateProve(), CreateVerify(), CreateInspect(), CreateExportKey(), CreateExportVerifier(),
+        CreateSetup(), CreateProve(), CreateVerify(), CreateInspect(), ProofCircuitCommand.Create(), CreateExportKey(), CreateExportVerifier(),
     };
 
     private static Command CreateSetup()

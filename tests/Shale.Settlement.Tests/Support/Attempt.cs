@@ -1,4 +1,3 @@
-using System.Numerics;
 using Shale.Bn254.Fields;
 using Shale.Bn254.Poseidon;
 using Shale.Settlement.Circuit;
@@ -19,7 +18,7 @@ internal sealed record Attempt(Fr[] List, SettlementStatement Statement)
         for (int i = 0; i < slots.Count; i++)
         {
             SettlementSlot slot = slots[i];
-            Fr hash = Poseidon.Hash(slot.New.LeaseId, slot.New.Ax, slot.New.Ay, slot.New.Deposit, slot.New.Claimed);
+            Fr hash = LeafHash(slot.New);
             old[i] = slot.OldHash;
             fresh[i] = slot.OldHash + (slot.Listed * (hash - slot.OldHash));
             list[4] += slot.New.Claimed - ((Fr.One - slot.Fresh) * slot.Old.Claimed);
@@ -35,6 +34,8 @@ internal sealed record Attempt(Fr[] List, SettlementStatement Statement)
         return new Attempt(list, new SettlementStatement(domain, pageKey, slots, c, r, PublicList.Evaluate(list, r)));
     }
 
+    public static Fr LeafHash(LeafFields leaf) => Poseidon.Hash(leaf.LeaseId, leaf.Ax, leaf.Ay, leaf.Deposit, leaf.Claimed);
+
     public static Fr Root(Fr[] leaves)
     {
         Fr[] level = [.. leaves];
@@ -48,7 +49,4 @@ internal sealed record Attempt(Fr[] List, SettlementStatement Statement)
 
         return level[0];
     }
-
-    /// <summary>The canonical value as the contract's calldata has it.</summary>
-    public static BigInteger Number(Fr value) => value.ToBigInteger();
 }

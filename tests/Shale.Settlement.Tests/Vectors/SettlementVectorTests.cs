@@ -74,6 +74,25 @@ public sealed class SettlementVectorTests : IClassFixture<VectorWriter>
     }
 
     [Fact]
+    public void Witness_OnOurConstraints_PassesSnarkJsCheck()
+    {
+        string r1cs = Path.Combine(TestFolder.Path, "settlement-8.r1cs");
+        string wtns = Path.Combine(TestFolder.Path, "settlement-8.wtns"), broken = Path.Combine(TestFolder.Path, "broken.wtns");
+        SettlementCircuitFile.Write(SettlementSequence.Slots, r1cs);
+        Fr[] witness = Circuits.OfSize(SettlementSequence.Slots).Solve(SettlementSequence.Steps[3].Batch.Statement).Values.ToArray();
+        WtnsFile.Write(wtns, witness);
+        witness[^1] += Fr.One;
+        WtnsFile.Write(broken, witness);
+        JsonElement answers = NodePeer.Ask("snarkjs.mjs", new
+        {
+            steps = (object[])[new { op = "checkWitness", r1cs, wtns }, new { op = "checkWitness", r1cs, wtns = broken }, new { op = "r1cs", r1cs }],
+        });
+        Assert.True(answers[0].GetBoolean());
+        Assert.False(answers[1].GetBoolean());
+        Assert.Equal(Circuits.OfSize(SettlementSequence.Slots).Constraints.ConstraintCount, answers[2].GetProperty("constraints").GetInt32());
+    }
+
+    [Fact]
     public void Proof_ForTheNextStatement_IsRefused()
     {
         Assert.True(SnarkJsJson.TryReadProof(File.ReadAllText(Path.Combine(Folder, "02-pay", "proof.json")), out Proof proof, out FileFault fault), fault.ToString());
