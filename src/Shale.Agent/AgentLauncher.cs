@@ -11,7 +11,8 @@ public static partial class AgentLauncher
 {
     private const int ReadWrite = 2; // O_RDWR
     private const int AppendCreate = 0x441; // O_WRONLY | O_CREAT | O_APPEND
-    private const long MaxLog = 1 << 20;
+
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(50);
 
     /// <summary>PBKDF2 on a busy machine and a fresh runtime: well below this.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
@@ -50,42 +51,42 @@ public static partial class AgentLauncher
             // It ended already; what it said follows.
         }
 
-        string said = "";
+        Task<string> output = process.StandardOutput.ReadToEndAsync(CancellationToken.None), error = process.StandardError.ReadToEndAsync(CancellationToken.None);
+        var client = new AgentClient(folder);
         try
         {
-            // Both streams end when the agent detaches, or when it fails.
-            Task<string> output = process.StandardOutput.ReadToEndAsync(timeout.Token);
-            said = (await process.StandardError.ReadToEndAsync(timeout.Token).ConfigureAwait(false)).Trim();
-            _ = await output.ConfigureAwait(false);
+            // Its streams are no sign: the runtime keeps copies of them open after it has detached.
+            while (await client.StatusAsync(timeout.Token).ConfigureAwait(false) is null)
+            {
+                if (process.HasExited)
+                {
+                    _ = await output.ConfigureAwait(false);
+                    string said = (await error.ConfigureAwait(false)).Trim();
+                    if (!said.Contains(PaymentAgent.RunsAlready, StringComparison.Ordinal))
+                    {
+                        throw Failure(folder, said);
+                    }
+
+                    // Another command was first by a moment; its agent is about to answer.
+                }
+
+                await Task.Delay(Poll, timeout.Token).ConfigureAwait(false);
+            }
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
             process.Kill();
             throw new AgentException($"The payment agent did not start within {Patience.TotalSeconds:0} s.", "Start it by hand to see why: shale agent");
         }
-
-        if (await new AgentClient(folder).StatusAsync(cancellation).ConfigureAwait(false) is null)
-        {
-            // Its own first line, without the prefix that this command puts before it again.
-            string first = said.Split('\n')[0];
-            throw new AgentException(
-                said.Length > 0 ? first.StartsWith("shale: ", StringComparison.Ordinal) ? first["shale: ".Length..] : first : "The payment agent ended as soon as it started.",
-                $"Start it by hand to see why: shale agent; its log is {folder.LogFile}");
-        }
     }
 
     /// <summary>
     /// Leaves the terminal and the command that started this process: a session of its own, standard streams to nothing and to the
-    /// log. Whoever waits on the old ones sees them end.
+    /// log.
     /// </summary>
     /// <exception cref="IOException">It can't be done.</exception>
     public static void Detach(AgentFolder folder)
     {
-        if (File.Exists(folder.LogFile) && new FileInfo(folder.LogFile).Length > MaxLog)
-        {
-            File.Move(folder.LogFile, folder.LogFile + ".1", overwrite: true);
-        }
-
         Directory.SetCurrentDirectory("/");
 
         // Fails only for a process that leads a group already; then it is nobody's child in a terminal either.
@@ -101,6 +102,16 @@ public static partial class AgentLauncher
 
     private static int Check(int result) =>
         result >= 0 ? result : throw new IOException($"The agent can't leave its terminal: error {Marshal.GetLastPInvokeError()}.");
+
+    /// <summary>Its own first line, without the prefix that this command puts before it again.</summary>
+    private static AgentException Failure(AgentFolder folder, string said)
+    {
+        const string prefix = "shale: ";
+        string first = said.Split('\n')[0];
+        return new AgentException(
+            said.Length == 0 ? "The payment agent ended as soon as it started." : first.StartsWith(prefix, StringComparison.Ordinal) ? first[prefix.Length..] : first,
+            $"Start it by hand to see why: shale agent; its log is {folder.LogFile}");
+    }
 
     [LibraryImport("libc", EntryPoint = "setsid", SetLastError = true)]
     private static partial int NewSession();

@@ -21,6 +21,9 @@ namespace Shale.Agent;
 /// </summary>
 public sealed class PaymentAgent : IAsyncDisposable
 {
+    /// <summary>How the refusal begins that names another agent.</summary>
+    internal const string RunsAlready = "A payment agent runs already on";
+
     private const int MaxControlRequest = 4096;
 
     private static readonly TimeSpan FlushInterval = TimeSpan.FromSeconds(1);
@@ -166,7 +169,7 @@ public sealed class PaymentAgent : IAsyncDisposable
         }
         catch (IOException)
         {
-            throw new AgentException($"A payment agent runs already on {folder.Root}.", "shale agent status shows it; shale agent quit ends it.");
+            throw new AgentException($"{RunsAlready} {folder.Root}.", "shale agent status shows it; shale agent quit ends it.");
         }
     }
 

@@ -14,6 +14,8 @@ internal static class Shell
     [
         ("Providers", [LeaseContainerCommand.Create, LeaseContainerCommand.CreateOlder, GatewayCommand.Create, DatasetCommand.Create, ResultsCommand.Create]),
         ("Settlement", [ProofCommand.Create]),
+        ("Clients", [AgentCommand.Create, SshCommand.Create, SshConfigCommand.Create, SessionCommand.Create]),
+        ("Auditors", [AuditCommand.Create]),
         ("This machine", [DoctorCommand.Create]),
     ];
 
@@ -33,7 +35,7 @@ internal static class Shell
             }
         }
 
-        var parsed = root.Parse(args.Length == 0 ? ["--help"] : args);
+        var parsed = root.Parse(args.Length == 0 ? ["--help"] : args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Errors.Count > 0)
         {
             return Fail(string.Join(Environment.NewLine + "shale: ", parsed.Errors.Select(e => e.Message)), UsageHint(parsed), ExitCodes.Usage);
@@ -59,6 +61,10 @@ internal static class Shell
         catch (CliError error)
         {
             return Fail(error.Message, error.Hint, error.ExitCode);
+        }
+        catch (Shale.Agent.AgentException error)
+        {
+            return Fail(error.Message, error.Hint, ExitCodes.Failure);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {

@@ -132,7 +132,7 @@ public sealed class AgentFilesTests
             string[] lines = meant.Output.Split('\n');
             foreach (string expected in new[]
             {
-                "hostname sp.example", "port 2222", "user 42", "hostkeyalias shale-f01946720", "identityagent " + agent.Folder.IdentitySocket,
+                "hostname sp.example", "port 2222", "user 42", "hostkeyalias shale-f01946720",
                 "userknownhostsfile " + agent.Folder.KnownHosts, "globalknownhostsfile /dev/null", "stricthostkeychecking true", "updatehostkeys false", "forwardagent no",
             })
             {
@@ -141,7 +141,9 @@ public sealed class AgentFilesTests
         }
 
         SshConfiguration.Write(agent.Folder, [lease with { Payment = Price() }]);
-        Assert.Contains("forwardagent " + agent.Folder.PaySocket(42), (await Tool.RunAsync("ssh", ["-F", user, "-G", "lease-42"])).Output.Split('\n'));
+        string[] paid = (await Tool.RunAsync("ssh", ["-F", user, "-G", "lease-42"])).Output.Split('\n');
+        Assert.Contains("forwardagent " + agent.Folder.PaySocket(42), paid);
+        Assert.Contains("identityagent " + agent.Folder.IdentitySocket, paid);
 
         // Other hosts are the user's own affair.
         Assert.Contains("user somebody", (await Tool.RunAsync("ssh", ["-F", user, "-G", "elsewhere"])).Output.Split('\n'));

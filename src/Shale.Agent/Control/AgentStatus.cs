@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace Shale.Agent.Control;
@@ -90,6 +91,9 @@ public sealed record LeaseView
 
     /// <summary>What the container uses; null where the gateway doesn't tell.</summary>
     public UsageView? Usage { get; init; }
+
+    /// <summary>One line of JSON, names in snake_case.</summary>
+    public string ToJson() => JsonSerializer.Serialize(this, AgentLineJson.Default.LeaseView);
 }
 
 /// <summary>The agent as its user sees it.</summary>
@@ -115,6 +119,9 @@ public sealed record AgentStatus
 
     /// <summary>What is wrong with files, a sentence each.</summary>
     public required IReadOnlyList<string> Problems { get; init; }
+
+    /// <summary>One line of JSON, names in snake_case.</summary>
+    public string ToJson() => JsonSerializer.Serialize(this, AgentLineJson.Default.AgentStatus);
 }
 
 /// <summary>A request on the control socket: one line of JSON.</summary>

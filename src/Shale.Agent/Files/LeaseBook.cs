@@ -48,9 +48,13 @@ public sealed class LeaseBook : ILeaseFacts
     /// <returns>False where there was none.</returns>
     public static bool Remove(AgentFolder folder, ulong id)
     {
-        bool known = File.Exists(folder.LeaseFile(id));
+        if (!File.Exists(folder.LeaseFile(id)))
+        {
+            return false;
+        }
+
         File.Delete(folder.LeaseFile(id));
-        return known;
+        return true;
     }
 
     /// <summary>Reads all files anew.</summary>

@@ -34,11 +34,12 @@ public static class SshConfiguration
             text.Append(CultureInfo.InvariantCulture, $"Host {lease.Name}\n")
                 .Append(CultureInfo.InvariantCulture, $"  HostName {lease.Host}\n")
                 .Append(CultureInfo.InvariantCulture, $"  Port {lease.Port}\n")
-                .Append(CultureInfo.InvariantCulture, $"  User {lease.Id}\n")
-                .Append(CultureInfo.InvariantCulture, $"  IdentityAgent {Word(folder.IdentitySocket)}\n");
+                .Append(CultureInfo.InvariantCulture, $"  User {lease.Id}\n");
             if (lease.Payment is not null)
             {
-                text.Append(CultureInfo.InvariantCulture, $"  ForwardAgent {Word(folder.PaySocket(lease.Id))}\n");
+                // A free lease is reached without an agent of ours.
+                text.Append(CultureInfo.InvariantCulture, $"  IdentityAgent {Word(folder.IdentitySocket)}\n")
+                    .Append(CultureInfo.InvariantCulture, $"  ForwardAgent {Word(folder.PaySocket(lease.Id))}\n");
             }
 
             text.Append(CultureInfo.InvariantCulture, $"  HostKeyAlias {lease.HostKeyAlias}\n")
