@@ -7,6 +7,7 @@ import {MarketState} from "../src/market/MarketState.sol";
 import {LeaseState, Page} from "../src/Types.sol";
 import {Call, ProverFixture} from "./support/ProverFixture.sol";
 import {Entry, Statement} from "./support/Statement.sol";
+import {Log} from "./support/Vm.sol";
 
 /// @dev `settle`: what it does, and everything it refuses.
 contract SettlementTest is ProverFixture {
@@ -442,6 +443,24 @@ contract SettlementTest is ProverFixture {
         settle(entries);
         same(pool(provider), 0, "pool");
         same(market.withdrawable(client), 8 * uint256(BOND), "bonds only");
+    }
+
+    /// FEVM caps an event's values at 8 KiB and a message at 64 KiB: the largest settlement there is, 256 runs of one synced slot.
+    function test_Settle_LargestSettlement_FitsFilecoinsLimits() public {
+        page = newPage(provider, operator, 256);
+        Entry[] memory entries = new Entry[](256);
+        for (uint256 i = 0; i < 256; ++i) entries[i] = entryOf(active(1 ether), SYNC | FRESH | PAY | CLOSE, 0.5 ether);
+        Call memory call = prove(entries);
+        (call.entries, call.leaseIds) = Statement.pack(entries, false);
+        same(call.entries.length, 256 * 27, "entries");
+        vm.recordLogs();
+        send(call);
+        Log[] memory logs = vm.getRecordedLogs();
+        Log memory last = logs[logs.length - 1];
+        check(last.topics[0] == MarketState.PageSettled.selector, "the settlement's event");
+        check(last.data.length + 32 * last.topics.length <= 8192, "event");
+        check(4 + 32 * 20 + call.entries.length + call.leaseIds.length <= 65536, "message");
+        same(market.getPage(provider, page).taken, 0, "all closed");
     }
 
     /// Whatever bytes are sent, the answer is one of the contract's own errors: no panic, no empty revert, no success.
