@@ -42,6 +42,12 @@ internal sealed class LeaseActivity(AgentFolder folder, TimeProvider time, ILogg
 
     public void Refused(ulong leaseId, RefusalMessage refusal)
     {
+        if (refusal.Reason == RefusalReason.StaleCheckpoint)
+        {
+            // Two connections paid in turn; the gateway asks again at once.
+            return;
+        }
+
         bool tell;
         lock (_lock)
         {

@@ -62,7 +62,7 @@ internal sealed class GatewayDouble : IVoucherRecorder, IAsyncDisposable
             LogRoot = checkpoint.Root,
         };
         return new ChargeMessage(
-            statement, asked ?? AttoFil.Cost(Price, activeMilliseconds + window), signed, knownLog == 0 ? [] : ProveConsistency(knownLog, checkpoint.Size));
+            statement, asked ?? AttoFil.Cost(Price, activeMilliseconds + window), signed, (ulong)knownLog, knownLog == 0 ? [] : ProveConsistency(knownLog, checkpoint.Size));
     }
 
     public byte[] Bind(byte[] sessionId, bool forwarding = true) => AgentSocket.Bind(

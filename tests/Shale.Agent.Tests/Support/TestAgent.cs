@@ -7,7 +7,7 @@ namespace Shale.Agent.Tests.Support;
 /// <summary>An agent in a folder of its own, with its real sockets and files.</summary>
 internal sealed class TestAgent : IAsyncDisposable
 {
-    private readonly byte[] _seed = Enumerable.Range(7, 32).Select(i => (byte)i).ToArray();
+    public static readonly byte[] Seed = Enumerable.Range(7, 32).Select(i => (byte)i).ToArray();
     private PaymentAgent? _agent;
 
     public TestAgent()
@@ -15,7 +15,7 @@ internal sealed class TestAgent : IAsyncDisposable
         // Short: sockets lie in it.
         Directory = System.IO.Directory.CreateTempSubdirectory("sa").FullName;
         Folder = new AgentFolder(Path.Combine(Directory, "a"));
-        using var key = new EdDsaPrivateKey(_seed);
+        using var key = new EdDsaPrivateKey(Seed);
         PayerKey = key.PublicKey;
     }
 
@@ -61,7 +61,7 @@ internal sealed class TestAgent : IAsyncDisposable
             new PaymentAgentOptions
             {
                 Folder = Folder,
-                Key = new EdDsaPrivateKey(_seed),
+                Key = new EdDsaPrivateKey(Seed),
                 Clock = UsesRealClock ? null : Clock,
                 IdentityAgent = IdentityAgent,
             },
