@@ -259,4 +259,63 @@ public sealed class FileTreeTests(LeaseFixture leases)
         await using var tree = await lease.OpenFilesAsync(null, Soon);
         Assert.Equal((string?[])[null], (IEnumerable<string?>)(await tree.GetNamesAsync([0], [], None)).Users);
     }
+
+    [Fact]
+    public async Task Reads_InARowBetweenWritesAndChanges_AlwaysSeeTheFileAsItIs()
+    {
+        await using var tree = await leases.BusyboxLease.OpenFilesAsync(null, Soon);
+        const int Size = 3 << 20;
+        var random = new Random(21);
+        var expected = new byte[Size];
+        random.NextBytes(expected);
+        var reader = (await tree.OpenAsync(B("/tmp/ahead"), FileOpenFlags.Read | FileOpenFlags.Write | FileOpenFlags.Create, 0x1a4, None)).Value!;
+        var writer = (await tree.OpenAsync(B("/tmp/ahead"), FileOpenFlags.Write, 0, None)).Value!;
+        Assert.Equal(FileError.None, await writer.WriteAsync(expected, 0, None));
+        var length = (long)Size;
+        long at = 0;
+        for (var i = 0; i < 6000; i++)
+        {
+            switch (random.Next(60))
+            {
+                case 0:
+                    at = random.NextInt64(Size);
+                    break;
+                case 1:
+                    var piece = new byte[random.Next(1, 5000)];
+                    random.NextBytes(piece);
+                    var to = random.NextInt64(length);
+                    piece.CopyTo(expected.AsSpan((int)Math.Min(to, Size - piece.Length)));
+                    Assert.Equal(FileError.None, await (random.Next(2) == 0 ? writer : reader).WriteAsync(piece, Math.Min(to, Size - piece.Length), None));
+                    length = Math.Max(length, Math.Min(to, Size - piece.Length) + piece.Length);
+                    break;
+                case 2:
+                    length = random.NextInt64(Size / 2, Size);
+                    expected.AsSpan((int)length).Clear();
+                    Assert.Equal(FileError.None, await tree.ChangeAsync(B("/tmp/ahead"), new FileChange { Size = length }, true, None));
+                    break;
+            }
+
+            var buffer = new byte[random.Next(4) == 0 ? random.Next(1, 70_000) : 32768];
+            var read = await reader.ReadAsync(buffer, at, None);
+            Assert.True(read.Ok);
+            Assert.Equal(Math.Clamp(length - at, 0, buffer.Length), read.Value);
+            Assert.True(buffer.AsSpan(0, read.Value).SequenceEqual(expected.AsSpan((int)Math.Min(at, Size), read.Value)));
+            at = read.Value == buffer.Length ? at + read.Value : 0;
+        }
+
+        // And what the container itself writes, a moment later.
+        await RunAsync(leases.BusyboxLease, Shell("head -c 1000000 /dev/zero >/tmp/ahead"));
+        await Task.Delay(60);
+        var zeros = new byte[32768];
+        for (var i = 0; i < 20; i++)
+        {
+            Array.Fill(zeros, (byte)1);
+            Assert.Equal(zeros.Length, (await reader.ReadAsync(zeros, (long)i * zeros.Length, None)).Value);
+            Assert.True(zeros.AsSpan().IndexOfAnyExcept((byte)0) < 0);
+        }
+
+        await reader.DisposeAsync();
+        Assert.Equal(FileError.BadDescriptor, (await reader.ReadAsync(zeros, 0, None)).Error);
+        await writer.DisposeAsync();
+    }
 }

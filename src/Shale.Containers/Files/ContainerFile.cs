@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using Microsoft.Win32.SafeHandles;
 using Shale.Containers.Exec;
@@ -10,6 +11,7 @@ internal sealed class ContainerFile(SafeFileHandle file, UserThread thread, bool
     /// <summary>A copy is done in pieces of this size, so that it can be cancelled.</summary>
     private const long CopyPiece = 64L << 20;
 
+    private readonly ReadAhead _ahead = new();
     private bool _noWait = true;
 
     private SafeFileHandle Handle { get; } = file;
@@ -17,6 +19,7 @@ internal sealed class ContainerFile(SafeFileHandle file, UserThread thread, bool
     public ValueTask DisposeAsync()
     {
         Handle.Dispose();
+        _ahead.Clear();
         return ValueTask.CompletedTask;
     }
 
@@ -25,6 +28,17 @@ internal sealed class ContainerFile(SafeFileHandle file, UserThread thread, bool
         if (offset < 0)
         {
             return ValueTask.FromResult(new FileResult<int>(FileError.Invalid, 0));
+        }
+
+        if (Handle.IsClosed)
+        {
+            return ValueTask.FromResult(new FileResult<int>(FileError.BadDescriptor, 0));
+        }
+
+        var changes = thread.Changes;
+        if (_ahead.TryRead(buffer.Span, offset, changes, out var toRead))
+        {
+            return ValueTask.FromResult(new FileResult<int>(FileError.None, buffer.Length));
         }
 
         try
@@ -47,22 +61,7 @@ internal sealed class ContainerFile(SafeFileHandle file, UserThread thread, bool
             return ValueTask.FromResult(new FileResult<int>(FileError.BadDescriptor, 0));
         }
 
-        return OnThread(
-            () =>
-            {
-                fixed (byte* bytes = buffer.Span)
-                {
-                    long read;
-                    do
-                    {
-                        read = FileCalls.ReadAt(Handle, bytes, (nuint)buffer.Length, offset);
-                    }
-                    while (read < 0 && Native.LastError == Native.EINTR);
-                    return new FileResult<int>(FileCalls.Error(read), (int)Math.Max(read, 0));
-                }
-            },
-            new(FileError.BadDescriptor, 0),
-            cancellationToken);
+        return OnThread(() => toRead > buffer.Length ? ReadBlock(buffer.Span, offset, changes) : ReadAt(buffer.Span, offset), new(FileError.BadDescriptor, 0), cancellationToken);
     }
 
     public unsafe ValueTask<FileError> WriteAsync(ReadOnlyMemory<byte> buffer, long offset, CancellationToken cancellationToken) =>
@@ -73,6 +72,8 @@ internal sealed class ContainerFile(SafeFileHandle file, UserThread thread, bool
                 {
                     fixed (byte* bytes = buffer.Span)
                     {
+                        thread.NoteChange();
+
                         // With O_APPEND Linux's pwrite(2) writes at the end whatever the offset is.
                         for (var done = 0; done < buffer.Length;)
                         {
@@ -98,7 +99,7 @@ internal sealed class ContainerFile(SafeFileHandle file, UserThread thread, bool
             cancellationToken);
 
     public ValueTask<FileError> ChangeAsync(FileChange change, CancellationToken cancellationToken) =>
-        OnThread(() => Change(Handle, change), FileError.BadDescriptor, cancellationToken);
+        OnThread(() => ChangeAndNote(change), FileError.BadDescriptor, cancellationToken);
 
     public ValueTask<FileError> SyncAsync(CancellationToken cancellationToken) =>
         OnThread(() => FileCalls.Error(FileCalls.Sync(Handle)), FileError.BadDescriptor, cancellationToken);
@@ -137,10 +138,51 @@ internal sealed class ContainerFile(SafeFileHandle file, UserThread thread, bool
         return FileError.None;
     }
 
+    private FileError ChangeAndNote(FileChange change)
+    {
+        var error = Change(Handle, change);
+        thread.NoteChange();
+        return error;
+    }
+
+    private FileResult<int> ReadBlock(Span<byte> buffer, long offset, long changes)
+    {
+        var block = ArrayPool<byte>.Shared.Rent(ReadAhead.BlockSize);
+        var read = ReadAt(block.AsSpan(0, ReadAhead.BlockSize), offset);
+        var length = Math.Min(buffer.Length, read.Value);
+        block.AsSpan(0, length).CopyTo(buffer);
+        if (read.Value > length)
+        {
+            _ahead.Keep(block, read.Value, offset, changes);
+        }
+        else
+        {
+            ArrayPool<byte>.Shared.Return(block);
+        }
+
+        return read with { Value = length };
+    }
+
+    private unsafe FileResult<int> ReadAt(Span<byte> buffer, long offset)
+    {
+        fixed (byte* bytes = buffer)
+        {
+            long read;
+            do
+            {
+                read = FileCalls.ReadAt(Handle, bytes, (nuint)buffer.Length, offset);
+            }
+            while (read < 0 && Native.LastError == Native.EINTR);
+            return new FileResult<int>(FileCalls.Error(read), (int)Math.Max(read, 0));
+        }
+    }
+
     private unsafe FileResult<long> CopyPieceTo(long offset, ContainerFile target, long targetOffset, long length)
     {
         var done = FileCalls.CopyRange(Handle, &offset, target.Handle, &targetOffset, (nuint)length, 0);
-        return new FileResult<long>(FileCalls.Error(done), done);
+        var error = FileCalls.Error(done);
+        thread.NoteChange();
+        return new FileResult<long>(error, done);
     }
 
     /// <summary>Changes what a descriptor names, which may be one that only names (O_PATH) and may be a symbolic link.</summary>

@@ -52,7 +52,17 @@ internal sealed class ContainerFileTree : IContainerFileTree
         OnFile(path, followLink, f => FileStatus.TryRead(f, out var status) ? new FileResult<FileStatus>(FileError.None, status) : new(FileCalls.Error(-1), default), e => new(e, default), cancellationToken);
 
     public ValueTask<FileError> ChangeAsync(ReadOnlyMemory<byte> path, FileChange change, bool followLink, CancellationToken cancellationToken) =>
-        OnFile(path, followLink, f => ContainerFile.Change(f, change), e => e, cancellationToken);
+        OnFile(
+            path,
+            followLink,
+            f =>
+            {
+                var error = ContainerFile.Change(f, change);
+                _thread.NoteChange();
+                return error;
+            },
+            e => e,
+            cancellationToken);
 
     public unsafe ValueTask<FileError> CreateFolderAsync(ReadOnlyMemory<byte> path, uint mode, CancellationToken cancellationToken) =>
         OnName(path, (folder, name) => FileCalls.MkDirAt(folder, name, mode & 0xfff), FileError.Exists, cancellationToken);
@@ -226,15 +236,15 @@ internal sealed class ContainerFileTree : IContainerFileTree
         {
             if (flags.HasFlag(FileOpenFlags.Create))
             {
-                var made = Native.TryOpenInRoot(_root, path.Full, (access & ~Native.O_TRUNC) | Native.O_CREAT | Native.O_EXCL, mode & 0xfff, out var error);
+                var made = Native.TryOpenInRoot(_root, path.Full, (access & ~Native.O_TRUNC) | Native.O_CREAT | Native.O_EXCL, mode & 0xfff, out var refused);
                 if (made is not null)
                 {
                     return Opened(made, flags);
                 }
 
-                if ((FileError)error != FileError.Exists || flags.HasFlag(FileOpenFlags.Exclusive))
+                if ((FileError)refused != FileError.Exists || flags.HasFlag(FileOpenFlags.Exclusive))
                 {
-                    return new((FileError)error, null);
+                    return new((FileError)refused, null);
                 }
             }
 
@@ -260,7 +270,13 @@ internal sealed class ContainerFileTree : IContainerFileTree
             }
 
             var file = ContainerRoot.Reopen(found, access);
-            return file is null ? new(FileCalls.Error(-1), null) : Opened(file, flags);
+            var error = file is null ? FileCalls.Error(-1) : FileError.None;
+            if (flags.HasFlag(FileOpenFlags.Truncate))
+            {
+                _thread.NoteChange();
+            }
+
+            return file is null ? new(error, null) : Opened(file, flags);
         }
 
         return new(FileError.NotFound, null);

@@ -19,6 +19,7 @@ internal sealed unsafe partial class UserThread : IDisposable
     private const int MaxQueued = 256;
 
     private readonly uint _umask;
+    private long _changes;
     private readonly BlockingCollection<Action> _work = new(MaxQueued);
 
     /// <summary>Starts it.</summary>
@@ -36,6 +37,11 @@ internal sealed unsafe partial class UserThread : IDisposable
     }
 
     public ContainerUser User { get; }
+
+    /// <summary>Counts what this session changed in files, so that nothing read before is taken for what is there after.</summary>
+    public long Changes => Interlocked.Read(ref _changes);
+
+    public void NoteChange() => Interlocked.Increment(ref _changes);
 
     /// <summary>Runs on the thread; waits there may be as long as the disk's.</summary>
     public Task<T> RunAsync<T>(Func<T> call, CancellationToken cancellationToken)
