@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using Shale.Groth16;
 using Shale.Groth16.Files;
@@ -45,18 +44,17 @@ internal sealed class ProverSection : ISection
         });
         var keyBytes = new FileInfo(At("dev.zkey")).Length;
         var root = BenchmarkDocument.FindRoot();
-        var shale = Path.Combine(root, "src", "Shale.Cli", "bin", "Release", "net10.0", "shale.dll");
         var snarkjs = Path.Combine(root, "tests", "npm", "node_modules", "snarkjs", "cli.js");
-        if (!File.Exists(snarkjs) || !File.Exists(shale))
+        if (!File.Exists(snarkjs))
         {
-            throw new InvalidOperationException("snarkjs or shale is missing: run './shale setup', and build src/Shale.Cli with -c Release.");
+            throw new InvalidOperationException("snarkjs is missing: run './shale setup'.");
         }
 
         long peak = 0;
         var (ours, theirs, ratio) = await Report.PairAsync(
             3,
-            async () => peak = Math.Max(peak, await RunProcessAsync("dotnet", [shale, "proof", "prove", At("dev.zkey"), At("wtns"), "--proof", At("proof.json"), "--public", At("public.json")], cancellation)),
-            () => RunProcessAsync("node", [snarkjs, "groth16", "prove", At("dev.zkey"), At("wtns"), At("theirs.json"), At("theirs.public.json")], cancellation));
+            async () => peak = Math.Max(peak, await ProcessRun.RunAsync("dotnet", [ProcessRun.Shale, "proof", "prove", At("dev.zkey"), At("wtns"), "--proof", At("proof.json"), "--public", At("public.json")], cancellation)),
+            () => ProcessRun.RunAsync("node", [snarkjs, "groth16", "prove", At("dev.zkey"), At("wtns"), At("theirs.json"), At("theirs.public.json")], cancellation));
         report.Row($"prove, 2^{log} constraints", Seconds(ours), Seconds(theirs), theirs / ours, "≥ 6 (times as fast), aim 8");
         report.Row($"prove, 2^{log}: peak memory against the key's size", $"{peak >> 20} MiB", $"{keyBytes >> 20} MiB", (double)peak / keyBytes, "≤ 2");
         report.Row($"development setup, 2^{log}", Seconds(setup), "60 s (the goal)", 60 / setup, log == 18 ? "≥ 1" : "none");
@@ -64,35 +62,4 @@ internal sealed class ProverSection : ISection
     }
 
     private static string Seconds(double value) => value.ToString("0.00 s", CultureInfo.InvariantCulture);
-
-    /// <summary>Runs to the end; returns the highest resident memory seen, in bytes.</summary>
-    private static async Task<long> RunProcessAsync(string program, string[] arguments, CancellationToken cancellation)
-    {
-        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-        var output = process.StandardOutput.ReadToEndAsync(cancellation);
-        var errors = process.StandardError.ReadToEndAsync(cancellation);
-        long peak = 0;
-        var ended = process.WaitForExitAsync(cancellation);
-        while (!ended.IsCompleted)
-        {
-            peak = Math.Max(peak, HighWater(process.Id));
-            await Task.WhenAny(ended, Task.Delay(20, cancellation));
-        }
-
-        await ended;
-        return process.ExitCode == 0 ? peak : throw new InvalidOperationException($"{program} {arguments[0]} ended with {process.ExitCode}: {await output} {await errors}");
-    }
-
-    private static long HighWater(int process)
-    {
-        try
-        {
-            var line = File.ReadLines($"/proc/{process}/status").FirstOrDefault(l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
-            return line is null ? 0 : long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) << 10;
-        }
-        catch (IOException)
-        {
-            return 0;
-        }
-    }
 }
