@@ -88,4 +88,29 @@ public sealed class MemoryBoundTests
         Assert.All(serving, t => Assert.True(t.IsCompletedSuccessfully));
         Assert.Equal(0, server.Handler.UnauthenticatedCount);
     }
+
+    [Fact]
+    public async Task Connections_AuthenticatedAndIdle_HoldLittle()
+    {
+        // Both ends are in this process, and each has its share of what is measured.
+        const int count = 200;
+        var server = new MemoryServer();
+        await using (await RawPeer.AuthenticateAsync(server))
+        {
+            var before = GC.GetTotalMemory(forceFullCollection: true);
+            var peers = new List<RawPeer>();
+            for (var i = 0; i < count; i++)
+            {
+                peers.Add(await RawPeer.AuthenticateAsync(server));
+                await peers[i].OpenSessionAsync();
+            }
+
+            var each = (GC.GetTotalMemory(forceFullCollection: true) - before) / count;
+            Assert.InRange(each, 0, 150 * 1024);
+            foreach (var peer in peers)
+            {
+                await peer.DisposeAsync();
+            }
+        }
+    }
 }

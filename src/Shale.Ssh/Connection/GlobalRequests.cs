@@ -71,7 +71,14 @@ internal sealed class GlobalRequests(ServerConnection connection, SshTransport t
         }
 
         // The reader's memory is used again for the next message.
-        await _waiting.Writer.WriteAsync(request with { Fields = request.Fields.ToArray() }, CancellationToken.None);
+        try
+        {
+            await _waiting.Writer.WriteAsync(request with { Fields = request.Fields.ToArray() }, transport.Closed);
+        }
+        catch (OperationCanceledException)
+        {
+            // The connection is over, which the reader finds out next.
+        }
     }
 
     public async ValueTask DisposeAsync()
