@@ -249,7 +249,7 @@ public sealed class PaymentAgent : IAsyncDisposable
 
         foreach (ulong id in _allowed.Keep)
         {
-            if (!_keeping.ContainsKey(id) && _book.All.TryGetValue(id, out LeaseFile? lease) && _book.Find(id) is not null)
+            if (!_keeping.ContainsKey(id) && _book.All.TryGetValue(id, out LeaseFile? lease) && _book.Find(id) is not null && _policy.RecordOf(id)?.Newest.Statement.IsFinal != true)
             {
                 var session = new KeepSession(_options.Folder, lease, _options.Ssh, () => NewServer(id), _activity, _options.Time, _logger);
                 _keeping.Add(id, new Keeping(lease, session, _stop.Token));
@@ -319,6 +319,9 @@ public sealed class PaymentAgent : IAsyncDisposable
                     return new ControlReply(cause.Message);
                 }
 
+            case { Command: "identity" }:
+                await _identities.OfferAsync(request.Path, cancellation).ConfigureAwait(false);
+                return new ControlReply();
             case { Command: "quit" }:
                 _quit.TrySetResult();
                 return new ControlReply();

@@ -48,6 +48,18 @@ public sealed class IdentitySocketTests
             await daemon.WaitForExitAsync();
             Assert.Equal([12, 0, 0, 0, 0], await open.AskAsync([11]));
             Assert.Equal(1, (await SshAddAsync(agent.Folder.IdentitySocket, "-l")).ExitCode);
+
+            // Another login's agent is taken now, as the one before is gone; a third is not, while that lives.
+            string second = Path.Combine(folder, "second.sock");
+            using Process next = Process.Start(new ProcessStartInfo("ssh-agent") { ArgumentList = { "-D", "-a", second }, RedirectStandardOutput = true })!;
+            await Wait.UntilAsync(() => File.Exists(second), "the second ssh-agent's socket");
+            Assert.Equal(0, (await SshAddAsync(second, key)).ExitCode);
+            var client = new Control.AgentClient(agent.Folder);
+            Assert.True(await client.OfferIdentityAgentAsync(second, CancellationToken.None));
+            Assert.Equal(0, (await SshAddAsync(agent.Folder.IdentitySocket, "-l")).ExitCode);
+            Assert.True(await client.OfferIdentityAgentAsync(Path.Combine(folder, "third.sock"), CancellationToken.None));
+            Assert.Equal(0, (await SshAddAsync(agent.Folder.IdentitySocket, "-l")).ExitCode);
+            next.Kill();
         }
         finally
         {

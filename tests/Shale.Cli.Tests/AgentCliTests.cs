@@ -8,12 +8,15 @@ namespace Shale.Cli.Tests;
 public sealed class AgentCliTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("sc").FullName;
+    private readonly ShaleProcess _shale;
+
+    public AgentCliTests() => _shale = new ShaleProcess(Path.Combine(_folder, "a"));
 
     public void Dispose()
     {
         if (File.Exists(Path.Combine(_folder, "a", "control.sock")))
         {
-            Run("agent", "quit");
+            _shale.Run("agent", "quit");
         }
 
         Directory.Delete(_folder, recursive: true);
@@ -24,11 +27,11 @@ public sealed class AgentCliTests : IDisposable
     {
         string passphrase = Path.Combine(_folder, "passphrase");
         File.WriteAllText(passphrase, "correct horse\n");
-        var init = Run("agent", "init", "--passphrase_file=" + passphrase);
+        var init = _shale.Run("agent", "init", "--passphrase_file=" + passphrase);
         Assert.Equal(0, init.ExitCode);
         Assert.Matches("^[0-9a-f]{64}\n$", init.Output);
-        Assert.Equal(init.Output, Run("agent", "key").Output);
-        Assert.Equal(64, Run("agent", "init", "--passphrase_file=" + passphrase).ExitCode);
+        Assert.Equal(init.Output, _shale.Run("agent", "key").Output);
+        Assert.Equal(64, _shale.Run("agent", "init", "--passphrase_file=" + passphrase).ExitCode);
         Assert.DoesNotContain("correct", File.ReadAllText(Path.Combine(_folder, "a", "payment-key.json")));
 
         string hostKey = Path.Combine(_folder, "host");
@@ -37,37 +40,37 @@ public sealed class AgentCliTests : IDisposable
             keygen.WaitForExit();
         }
 
-        Assert.Equal(0, Run("agent", "add-lease", "--lease=42", "--host=127.0.0.1", "--port=1", "--host_key=" + hostKey + ".pub", "--price=0.01fil/min", "--deposit=1fil").ExitCode);
-        Assert.Equal(0, Run("agent", "policy", "--max-price=0.02fil/min", "--day_budget=1fil", "--prepay=30s").ExitCode);
-        Assert.Contains("Host lease-42\n", Run("ssh-config").Output);
-        Assert.Equal(1, Run("agent", "status").ExitCode);
+        Assert.Equal(0, _shale.Run("agent", "add-lease", "--lease=42", "--host=127.0.0.1", "--port=1", "--host_key=" + hostKey + ".pub", "--price=0.01fil/min", "--deposit=1fil").ExitCode);
+        Assert.Equal(0, _shale.Run("agent", "policy", "--max-price=0.02fil/min", "--day_budget=1fil", "--prepay=30s").ExitCode);
+        Assert.Contains("Host lease-42\n", _shale.Run("ssh-config").Output);
+        Assert.Equal(1, _shale.Run("agent", "status").ExitCode);
 
         // Encrypted and no terminal: it says so and starts nothing.
-        var locked = Run("session", "42", "--once");
+        var locked = _shale.Run("session", "42", "--once");
         Assert.Equal(77, locked.ExitCode);
         Assert.Contains("--passphrase_file", locked.Error);
 
-        var session = Run("session", "42", "--once", "--passphrase_file=" + passphrase);
+        var session = _shale.Run("session", "42", "--once", "--passphrase_file=" + passphrase);
         Assert.True(session.ExitCode == 0, session.Error);
         Assert.Equal("0:00:00  Spent 0 FIL  lease 42  ssh lease-42  idle  0.01 FIL/min\n", session.Output);
-        JsonElement status = JsonDocument.Parse(Run("agent", "status", "--json").Output).RootElement;
+        JsonElement status = JsonDocument.Parse(_shale.Run("agent", "status", "--json").Output).RootElement;
         int agent = status.GetProperty("pid").GetInt32();
         Assert.Equal(init.Output.Trim(), status.GetProperty("payment_key").GetString());
 
         // A session of its own, so that no terminal's end ends it (proc(5): the sixth field is the session).
         Assert.Equal(agent.ToString(), File.ReadAllText($"/proc/{agent}/stat").Split(") ")[1].Split(' ')[3]);
-        Assert.Equal(0, Run("agent", "stop", "42").ExitCode);
-        Assert.Equal("Stopped", JsonDocument.Parse(Run("session", "lease-42", "--once", "--json").Output).RootElement.GetProperty("state").GetString());
-        Assert.Equal(0, Run("agent", "quit").ExitCode);
+        Assert.Equal(0, _shale.Run("agent", "stop", "42").ExitCode);
+        Assert.Equal("Stopped", JsonDocument.Parse(_shale.Run("session", "lease-42", "--once", "--json").Output).RootElement.GetProperty("state").GetString());
+        Assert.Equal(0, _shale.Run("agent", "quit").ExitCode);
     }
 
     /// <summary>Two commands that both find no agent start one; neither fails.</summary>
     [Fact]
     public async Task Agent_StartedByTwoCommandsAtOnce_RunsOnce()
     {
-        Assert.Equal(0, Run("agent", "init", "--insecure-no-passphrase").ExitCode);
-        Assert.Equal(0, Run("agent", "add-lease", "--lease=7", "--host=localhost", "--host_key=ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl", "--price=1attofil/s", "--deposit=1fil").ExitCode);
-        var both = await Task.WhenAll(Task.Run(() => Run("session", "7", "--once")), Task.Run(() => Run("session", "7", "--once")));
+        Assert.Equal(0, _shale.Run("agent", "init", "--insecure-no-passphrase").ExitCode);
+        Assert.Equal(0, _shale.Run("agent", "add-lease", "--lease=7", "--host=localhost", "--host_key=ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl", "--price=1attofil/s", "--deposit=1fil").ExitCode);
+        var both = await Task.WhenAll(Task.Run(() => _shale.Run("session", "7", "--once")), Task.Run(() => _shale.Run("session", "7", "--once")));
         Assert.All(both, r => Assert.True(r.ExitCode == 0, r.Error));
         Assert.Equal(both[0].Output, both[1].Output);
     }
@@ -76,8 +79,8 @@ public sealed class AgentCliTests : IDisposable
     [Fact]
     public void Ssh_WithOptionsBehindTheLease_HandsThemOn()
     {
-        Assert.Equal(0, Run("agent", "add-lease", "--lease=7", "--host=sp.example", "--port=2222", "--host_key=ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl").ExitCode);
-        var shown = Run("ssh", "7", "-G", "-L", "8080:localhost:80", "-o", "SendEnv=LANG");
+        Assert.Equal(0, _shale.Run("agent", "add-lease", "--lease=7", "--host=sp.example", "--port=2222", "--host_key=ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl").ExitCode);
+        var shown = _shale.Run("ssh", "7", "-G", "-L", "8080:localhost:80", "-o", "SendEnv=LANG");
         Assert.True(shown.ExitCode == 0, shown.Error);
         string[] lines = shown.Output.Split('\n');
         Assert.Contains("hostname sp.example", lines);
@@ -94,7 +97,7 @@ public sealed class AgentCliTests : IDisposable
     [InlineData("agent", "stop")]
     [InlineData("agent", "add-lease", "--lease=x", "--host=a", "--host_key=b")]
     [InlineData("agent", "add-lease", "--lease=1", "--host=a", "--host_key=/nowhere")]
-    public void Command_WithAnArgumentThatIsNone_IsAUsageError(params string[] arguments) => Assert.Equal(64, Run(arguments).ExitCode);
+    public void Command_WithAnArgumentThatIsNone_IsAUsageError(params string[] arguments) => Assert.Equal(64, _shale.Run(arguments).ExitCode);
 
     [Theory]
     [InlineData("ssh", "5")]
@@ -103,26 +106,8 @@ public sealed class AgentCliTests : IDisposable
     [InlineData("agent", "remove-lease", "5")]
     public void Command_OnALeaseThatIsNotKnown_SaysSo(params string[] arguments)
     {
-        var result = Run(arguments);
+        var result = _shale.Run(arguments);
         Assert.Equal(66, result.ExitCode);
         Assert.Contains("Lease 5 is not known here", result.Error);
-    }
-
-    private (int ExitCode, string Output, string Error) Run(params string[] arguments)
-    {
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
-        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "shale.dll"));
-        foreach (string argument in arguments)
-        {
-            start.ArgumentList.Add(argument);
-        }
-
-        start.Environment["SHALE_HOME"] = Path.Combine(_folder, "a");
-        start.Environment.Remove("SHALE_PASSPHRASE_FILE");
-        using var process = Process.Start(start)!;
-        process.StandardInput.Close();
-        Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
-        Assert.True(process.WaitForExit(TimeSpan.FromSeconds(60)), string.Join(' ', arguments));
-        return (process.ExitCode, output.Result, error.Result);
     }
 }

@@ -33,6 +33,11 @@ public sealed class AgentClient
     /// <exception cref="AgentException">It can't use them; what was in force stays so.</exception>
     public async Task<bool> ReloadAsync(CancellationToken cancellation) => await AskAsync(new ControlRequest("reload"), cancellation).ConfigureAwait(false) is not null;
 
+    /// <summary>Names the user's ssh-agent of this login; taken where the one before is gone.</summary>
+    /// <returns>False where no agent runs.</returns>
+    public async Task<bool> OfferIdentityAgentAsync(string path, CancellationToken cancellation) =>
+        await AskAsync(new ControlRequest("identity", Path: path), cancellation).ConfigureAwait(false) is not null;
+
     /// <summary>Ends the agent.</summary>
     /// <returns>False where none runs.</returns>
     public async Task<bool> QuitAsync(CancellationToken cancellation) => await AskAsync(new ControlRequest("quit"), cancellation).ConfigureAwait(false) is not null;

@@ -125,9 +125,10 @@ public sealed record AgentStatus
 }
 
 /// <summary>A request on the control socket: one line of JSON.</summary>
-/// <param name="Command"><c>status</c>, <c>watch</c> (status of one lease, whose usage is asked for from now on), <c>reload</c> or <c>quit</c>.</param>
+/// <param name="Command"><c>status</c>, <c>watch</c> (status of one lease, whose usage is asked for from now on), <c>reload</c>, <c>identity</c> (another ssh-agent of the user's) or <c>quit</c>.</param>
 /// <param name="Lease">For <c>watch</c>.</param>
-internal sealed record ControlRequest(string Command, ulong? Lease = null);
+/// <param name="Path">For <c>identity</c>.</param>
+internal sealed record ControlRequest(string Command, ulong? Lease = null, string? Path = null);
 
 /// <summary>The answer: one line of JSON.</summary>
 /// <param name="Error">Why not; null where it was done.</param>

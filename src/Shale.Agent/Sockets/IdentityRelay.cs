@@ -24,19 +24,39 @@ internal sealed class IdentityRelay
     /// <summary>A socket whose owner is stopped accepts nothing: ssh must not wait for it.</summary>
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(1);
 
-    private readonly string? _upstream;
+    private readonly AgentFolder _folder;
+    private volatile string? _upstream;
 
     /// <summary>For the agent at a path; null or empty for none.</summary>
     /// <param name="upstream">SSH_AUTH_SOCK as the agent found it.</param>
     /// <param name="folder">The agent's own sockets are no agent of the user's.</param>
     public IdentityRelay(string? upstream, AgentFolder folder)
     {
-        bool ours = !string.IsNullOrEmpty(upstream) && Path.GetFullPath(upstream).StartsWith(folder.Root + "/", StringComparison.Ordinal);
-        _upstream = string.IsNullOrEmpty(upstream) || ours ? null : upstream;
+        _folder = folder;
+        _upstream = Usable(upstream);
     }
 
     /// <summary>Whether there is an agent to ask.</summary>
     public bool HasUpstream => _upstream is not null;
+
+    /// <summary>
+    /// Takes the agent of another login where the one before is gone: this process outlives the login that started it.
+    /// </summary>
+    public async Task OfferAsync(string? upstream, CancellationToken cancellation)
+    {
+        if (Usable(upstream) is not { } offered || offered == _upstream)
+        {
+            return;
+        }
+
+        if (await ConnectAsync(cancellation).ConfigureAwait(false) is { } alive)
+        {
+            await alive.DisposeAsync().ConfigureAwait(false);
+            return;
+        }
+
+        _upstream = offered;
+    }
 
     /// <summary>Serves a connection until it closes. Only here may an answer take its time: the user's own agent may ask for a touch.</summary>
     public async Task ServeAsync(Stream stream, CancellationToken cancellation)
@@ -87,9 +107,12 @@ internal sealed class IdentityRelay
         return status == FrameStatus.Frame ? answer : null;
     }
 
+    private string? Usable(string? upstream) =>
+        string.IsNullOrEmpty(upstream) || Path.GetFullPath(upstream).StartsWith(_folder.Root + "/", StringComparison.Ordinal) ? null : upstream;
+
     private async Task<FrameConnection?> ConnectAsync(CancellationToken cancellation)
     {
-        if (_upstream is null)
+        if (_upstream is not { } upstream)
         {
             return null;
         }
@@ -99,7 +122,7 @@ internal sealed class IdentityRelay
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            await socket.ConnectAsync(new UnixDomainSocketEndPoint(_upstream), timeout.Token).ConfigureAwait(false);
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(upstream), timeout.Token).ConfigureAwait(false);
             return FrameConnection.Over(new NetworkStream(socket, ownsSocket: true));
         }
         catch (Exception cause) when (cause is SocketException or OperationCanceledException or ArgumentException)

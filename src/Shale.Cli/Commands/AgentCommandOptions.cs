@@ -53,8 +53,14 @@ internal sealed class AgentCommandOptions
     public async Task EnsureRunningAsync(ParseResult parsed, CancellationToken cancellation)
     {
         AgentFolder folder = Folder(parsed);
-        if (await new AgentClient(folder).StatusAsync(cancellation).ConfigureAwait(false) is not null)
+        var client = new AgentClient(folder);
+        if (await client.StatusAsync(cancellation).ConfigureAwait(false) is not null)
         {
+            if (Environment.GetEnvironmentVariable("SSH_AUTH_SOCK") is { Length: > 0 } agent)
+            {
+                await client.OfferIdentityAgentAsync(agent, cancellation).ConfigureAwait(false);
+            }
+
             return;
         }
 
