@@ -19,16 +19,32 @@ internal static class ProofCircuitCommand
                 throw new CliError($"There is no page of {size} slots.", "shale proof circuit 8, 64 or 256", ExitCodes.Usage);
             }
 
-            foreach (string line in SettlementCircuitFile.Describe(size))
-            {
-                Console.WriteLine(line);
-            }
-
+            Describe(size);
             if (parsed.GetValue(output) is { } path)
             {
                 SettlementCircuitFile.Write(size, path);
             }
         });
         return command;
+    }
+
+    /// <summary>Describes settlement-8, settlement-64 or settlement-256; false for any other name.</summary>
+    public static bool TryDescribe(string name)
+    {
+        foreach (int slots in SettlementCircuit.PageSizes.Where(n => name == $"settlement-{n}"))
+        {
+            Describe(slots);
+            return true;
+        }
+
+        return false;
+    }
+
+    private static void Describe(int slots)
+    {
+        foreach (string line in SettlementCircuitFile.Describe(slots))
+        {
+            Console.WriteLine(line);
+        }
     }
 }

@@ -92,10 +92,15 @@ internal static class ProofCommand
 
     private static Command CreateInspect()
     {
-        var file = new Argument<string>("file") { Description = "A .r1cs, .zkey, .wtns or verification_key.json." };
+        var file = new Argument<string>("file") { Description = "A .r1cs, .zkey, .wtns or verification_key.json; or settlement-8, settlement-64, settlement-256." };
         var command = new Command("inspect", "Say what a file holds, and whether it is safe") { file };
         command.SetAction(parsed =>
         {
+            if (ProofCircuitCommand.TryDescribe(parsed.GetValue(file)!))
+            {
+                return;
+            }
+
             if (!ProofFiles.TryInspect(parsed.GetValue(file)!, out var facts, out var fault))
             {
                 throw Refused(fault);

@@ -1,6 +1,7 @@
 using Shale.Bn254.BabyJubjub;
 using Shale.Bn254.Fields;
 using Shale.Bn254.Poseidon;
+using Shale.Payments.Vouchers;
 using Shale.Settlement.Circuit;
 using Shale.Settlement.Claims;
 
@@ -13,6 +14,12 @@ namespace Shale.Settlement.Batching;
 /// <param name="domain">The voucher domain of chain and contract, element 0 of the public list.</param>
 public sealed class BatchPlanner(Fr domain)
 {
+    /// <summary>A planner for the vouchers of a chain and contract.</summary>
+    public BatchPlanner(in VoucherDomain domain)
+        : this(domain.Element)
+    {
+    }
+
     /// <summary>Plans a settlement.</summary>
     /// <param name="provider">The provider's index in the registry.</param>
     /// <param name="page">The page's number.</param>

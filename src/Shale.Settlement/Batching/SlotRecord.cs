@@ -10,13 +10,6 @@ namespace Shale.Settlement.Batching;
 /// <param name="Fresh">The slot's bit in <c>fresh</c>: confirmed and never yet folded into the root.</param>
 public readonly record struct SlotRecord(ulong LeaseId, BabyJubjubPoint Key, UInt128 Deposit, bool Live, bool Fresh);
 
-/// <summary>The newest voucher of a lease.</summary>
-/// <param name="LeaseId">The lease that it pays for.</param>
-/// <param name="Cumulative">attoFIL owed so far, below 2^96.</param>
-/// <param name="Statement">The meter statement's digest as a field element.</param>
-/// <param name="Signature">The client's signature over Poseidon(domain, leaseId, cumulative, statement).</param>
-public readonly record struct SettlementVoucher(ulong LeaseId, UInt128 Cumulative, Bn254.Fields.Fr Statement, EdDsaSignature Signature);
-
 /// <summary>What is to be done with a slot.</summary>
 /// <param name="Slot">The slot's index in its page.</param>
 /// <param name="Voucher">The newest voucher, where there is one.</param>

@@ -3,7 +3,13 @@ using Shale.Bn254.Fields;
 using Shale.Settlement.Batching;
 using Shale.Settlement.Claims;
 using Shale.Settlement.Tests.Support;
+using Shale.Settlement.Tests.Vectors;
 using Xunit;
+using AttoFil = Shale.Payments.Vouchers.AttoFil;
+using SignedVoucher = Shale.Payments.Vouchers.SignedVoucher;
+using StatementDigest = Shale.Payments.Vouchers.StatementDigest;
+using Voucher = Shale.Payments.Vouchers.Voucher;
+using VoucherDomain = Shale.Payments.Vouchers.VoucherDomain;
 
 namespace Shale.Settlement.Tests.Batching;
 
@@ -47,6 +53,26 @@ public sealed class BatchPlannerTests
         Assert.Equal(UInt128.Zero, batch.Paid);
         Assert.Null(Circuits.OfSize(2).Solve(batch.Statement).Failure);
     }
+
+    [Fact]
+    public void Plan_WithAVoucherAsTheClientSendsIt_SettlesIt()
+    {
+        using var key = new EdDsaPrivateKey(TestKeys.Seed(1));
+        VoucherDomain domain = VoucherDomain.Create(314, new byte[20]);
+        SignedVoucher signed = new Voucher(1, AttoFil.Create(600), StatementDigest.Of([1, 2, 3])).Sign(key, domain);
+        Assert.True(SignedVoucher.TryRead(signed.Bytes.Span, out SignedVoucher? received));
+        Assert.True(SettlementVoucher.TryCreate(received, out SettlementVoucher voucher));
+        SettlementBatch batch = new BatchPlanner(domain).Plan(1, 0, PageState.Of([Old, null]), [Record, null], [new SlotRequest(0, voucher)]);
+        Assert.Empty(batch.LeftOut);
+        Assert.Equal((UInt128)500, batch.Paid);
+        Assert.Null(Circuits.OfSize(2).Solve(batch.Statement).Failure);
+    }
+
+    [Fact]
+    public void Domain_OfChainAndContract_IsThatOfTheVectors() =>
+        Assert.Equal(
+            SettlementSequence.Domain,
+            VoucherDomain.Create(SettlementSequence.ChainId, Convert.FromHexString(SettlementSequence.Contract[2..])).Element);
 
     [Fact]
     public void Plan_OfOneSlotTwice_CountsTheFirstRequest()
