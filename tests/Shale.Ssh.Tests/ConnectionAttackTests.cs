@@ -361,6 +361,33 @@ public sealed class ConnectionAttackTests
     }
 
     [Fact]
+    public async Task Handler_ThatCompletesItsInputOrLeavesAReadBehind_StillEndsItsSession()
+    {
+        var server = new MemoryServer();
+        server.Sessions.Custom = async (session, token) =>
+        {
+            await session.Input.ReadAsync(token);
+            if (session.Command.Length == 1)
+            {
+                await session.Input.CompleteAsync();
+            }
+
+            await session.ExitAsync(4, token);
+        };
+        await using var peer = await RawPeer.AuthenticateAsync(server);
+        foreach (var command in (string[])["1", "22"])
+        {
+            var channel = await peer.OpenSessionAsync();
+            await peer.ExecAsync(channel, command);
+            peer.SendMessage(MessageNumber.ChannelData, channel, "x");
+            var exit = await peer.ReceiveAsync(MessageNumber.ChannelRequest);
+            Assert.Equal(4, exit[^1]);
+            await peer.ReceiveAsync(MessageNumber.ChannelClose);
+            peer.SendMessage(MessageNumber.ChannelClose, channel);
+        }
+    }
+
+    [Fact]
     public async Task Handler_ThatThrows_EndsItsSessionAlone()
     {
         var server = new MemoryServer();

@@ -8,6 +8,7 @@ internal sealed class CreditingPipeReader(PipeReader inner, Channel channel) : P
 {
     private ReadOnlySequence<byte> _buffer;
     private bool _reading;
+    private int _completed;
 
     public override void AdvanceTo(SequencePosition consumed) => AdvanceTo(consumed, consumed);
 
@@ -27,6 +28,12 @@ internal sealed class CreditingPipeReader(PipeReader inner, Channel channel) : P
 
     public override void Complete(Exception? exception = null)
     {
+        if (Interlocked.Exchange(ref _completed, 1) != 0)
+        {
+            // Its user has completed it, and the channel does so once more at its end.
+            return;
+        }
+
         if (_reading)
         {
             // Its reader gave up in the middle, as on an error of where it wrote to.

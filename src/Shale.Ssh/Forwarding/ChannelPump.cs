@@ -10,9 +10,8 @@ internal static class ChannelPump
     {
         try
         {
-            // When one direction breaks, the other has no future either.
-            var inward = GuardAsync(InwardAsync(channel, stream, connectionClosed), channel, logger, connectionId);
-            var outward = GuardAsync(OutwardAsync(channel, stream), channel, logger, connectionId);
+            var inward = GuardAsync(InwardAsync(channel, stream, connectionClosed), () => channel.Input.CompleteAsync(), logger, connectionId);
+            var outward = GuardAsync(OutwardAsync(channel, stream), channel.DisposeAsync, logger, connectionId);
             await Task.WhenAll(inward, outward);
         }
         finally
@@ -23,24 +22,29 @@ internal static class ChannelPump
         }
     }
 
-    private static async Task GuardAsync(Task direction, Channel channel, ILogger logger, string connectionId)
+    /// <summary>
+    /// Runs a direction to its end. A far end that takes nothing more may still have something to say, so that what comes for it is dropped and the channel stays; one that
+    /// cannot be read any more is gone, and the channel closes.
+    /// </summary>
+    private static async Task GuardAsync(Task direction, Func<ValueTask> onBroken, ILogger logger, string connectionId)
     {
         try
         {
             await direction;
+            return;
         }
         catch (Exception e) when (e is IOException or OperationCanceledException or ObjectDisposedException or System.Net.Sockets.SocketException)
         {
             // A far end that resets is everyday.
-            channel.SendClose();
         }
 #pragma warning disable CA1031 // A stream's bug ends its forward, not the server.
         catch (Exception e)
 #pragma warning restore CA1031
         {
             SshLog.ForwardFailed(logger, e, connectionId);
-            channel.SendClose();
         }
+
+        await onBroken();
     }
 
     /// <summary>Runs to the end of what the peer sent, even when it has closed the channel meanwhile: data, EOF and CLOSE may come in one go.</summary>

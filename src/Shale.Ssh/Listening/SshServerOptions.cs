@@ -117,7 +117,15 @@ public sealed class SshServerOptions
     } = TimeSpan.FromMinutes(1);
 
     /// <summary>Refuses unauthenticated connections at random once there are many. Default 10:30:100, as OpenSSH.</summary>
-    public MaxStartups MaxStartups { get; set; } = MaxStartups.Default;
+    public MaxStartups MaxStartups
+    {
+        get;
+        set
+        {
+            ArgumentNullException.ThrowIfNull(value);
+            field = value;
+        }
+    } = MaxStartups.Default;
 
     /// <summary>Refuses addresses that misbehaved. Default: OpenSSH's penalties; <see langword="null"/> for none.</summary>
     public SourcePenaltyOptions? SourcePenalties { get; set; } = new();
