@@ -22,6 +22,7 @@ internal static class LeaseContainerCommand
     {
         var lease = new LeaseOptions();
         var gateway = new GatewayCommandOptions();
+        var price = new PriceOptions();
         var cache = new Option<string?>("--cache_dir", "--cache-dir") { Description = "The provider's data set store, for --mnt by CID. Default: STATE/data." };
         var ports = new Option<string[]>("--publish", "-p") { Description = "Publish a port of the container: HOST:CONTAINER. May be given often." };
         var jupyter = new Option<bool>("--jupyter") { Description = "Run JupyterLab in the container, published on port 8888; its token is printed." };
@@ -35,22 +36,24 @@ internal static class LeaseContainerCommand
             command.Options.Add(option);
         }
 
+        price.AddTo(command);
         gateway.AddTo(command);
         lease.Image.Required = true;
         command.SetAction(async (parsed, cancellation) =>
         {
             var root = gateway.StateDirectory(parsed);
             var token = parsed.GetValue(jupyter) ? Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(24)) : null;
-            var record1 = new LeaseRecord
+            var terms = new LeaseRecord
             {
                 Id = 0,
                 AuthorizedKeys = LeaseOptions.ReadPublicKeys(parsed.GetValue(lease.PublicKey)),
                 Container = Terms(parsed, lease, ports, token, parsed.GetValue(cache) ?? Path.Combine(root, "data"), cancellation),
+                Payment = price.Read(parsed),
                 AllowAgentForwarding = parsed.GetValue(agent),
                 AllowRecording = parsed.GetValue(record),
                 CreatedAt = DateTimeOffset.UtcNow,
             };
-            return await ServeAsync(parsed, gateway, root, record1, token, parsed.GetValue(detach), cancellation).ConfigureAwait(false);
+            return await ServeAsync(parsed, gateway, root, terms, token, parsed.GetValue(detach), cancellation).ConfigureAwait(false);
         });
         return command;
     }

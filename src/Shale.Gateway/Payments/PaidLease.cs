@@ -48,6 +48,7 @@ internal sealed class PaidLease : IAsyncDisposable
     private Task _charging = Task.CompletedTask;
     private long _savedAt;
     private MeterPhase? _applied;
+    private bool _pauseIsLogged;
 
     public PaidLease(LeaseService lease, MeterTerms terms, EdDsaPublicKey payerKey, ulong chainId, byte[] contract, PaymentServices services)
     {
@@ -57,6 +58,7 @@ internal sealed class PaidLease : IAsyncDisposable
         _isNew = state is null;
         _meter = new Meter(terms, state ?? MeterState.New(lease.Id), services.Time);
         _recorder = new VoucherLogRecorder(services.Log, services.Time);
+        _pauseIsLogged = state?.Phase == MeterPhase.Paused;
         if (_meter.Snapshot().Phase == MeterPhase.Active)
         {
             _servable.SetResult();
@@ -248,6 +250,7 @@ internal sealed class PaidLease : IAsyncDisposable
             case MeterAction.Pause:
                 Save();
                 var paused = _meter.Snapshot();
+                _pauseIsLogged = true;
                 await LogAsync(new LeasePauseChanged(_lease.Id, Now(), true, paused.ActiveMilliseconds, paused.PausedMilliseconds)).ConfigureAwait(false);
                 _ = NotifyAsync(NoticeKind.Paused, Explain());
                 break;
@@ -361,9 +364,11 @@ internal sealed class PaidLease : IAsyncDisposable
                 _unpaidBecause = "";
                 Save();
                 await ApplyAsync().ConfigureAwait(false);
-                var state = _meter.Snapshot();
-                if (state.PausedMilliseconds > 0 && state.ActiveMilliseconds > 0)
+                if (_pauseIsLogged)
                 {
+                    // The wait for the first payment is no pause: nothing had run.
+                    _pauseIsLogged = false;
+                    var state = _meter.Snapshot();
                     await LogAsync(new LeasePauseChanged(_lease.Id, Now(), false, state.ActiveMilliseconds, state.PausedMilliseconds)).ConfigureAwait(false);
                     _ = NotifyAsync(NoticeKind.Resumed, $"{_lease.Record.Name} goes on.");
                 }
