@@ -19,7 +19,7 @@ internal static class Montgomery<TModulus>
     /// a·b·2^−256 mod p (coarsely integrated operand scanning). <paramref name="a"/> may be any 256-bit value;
     /// <paramref name="b"/> must be below p.
     /// </summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
     public static Limbs4 Multiply(in Limbs4 a, in Limbs4 b)
     {
         ulong b0 = b.L0, b1 = b.L1, b2 = b.L2, b3 = b.L3;
