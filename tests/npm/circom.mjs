@@ -11,7 +11,7 @@ const library = join(import.meta.dirname, 'node_modules/circomlib/circuits');
 for (const file of readdirSync(library).filter(f => f.endsWith('.circom'))) { copyFileSync(join(library, file), join(request.folder, file)); }
 copyFileSync(request.source, join(request.folder, 'source.circom'));
 writeFileSync(join(request.folder, 'main.circom'), `pragma circom 2.1.6;\ninclude "source.circom";\n${request.main}\n`);
-const log = execFileSync(process.execPath, [require.resolve('circom2/cli.js'), 'main.circom', '--wasm', '--r1cs', '--O2'], { cwd: request.folder, encoding: 'utf8' });
+const log = execFileSync(process.execPath, [require.resolve('circom2/cli.js'), 'main.circom', '--wasm', '--r1cs', '--O1'], { cwd: request.folder, encoding: 'utf8' });
 
 console.error = console.log = () => {}; // the calculator prints every refusal
 const build = require(join(request.folder, 'main_js/witness_calculator.js'));
