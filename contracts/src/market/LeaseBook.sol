@@ -180,7 +180,8 @@ abstract contract LeaseBook is MarketState {
         emit CloseRequested(leaseId, msg.sender, deadline);
     }
 
-    /// @notice Rates a closed lease; by its client, once. The weight is what was really paid.
+    /// @notice Rates a closed lease; by its client, once. The weight is what was really paid. (A provider can be its own client and pay itself for the price of
+    ///         gas: lists show distinct payers beside the stars.)
     /// @param leaseId the lease
     /// @param stars 1 to 5
     /// @param review a short text or a CID, at most 512 bytes

@@ -297,6 +297,8 @@ contract Schedule is Checks {
         uint256 count = 0;
         bool aimed = draw(2) == 0;
         uint256 only = draw(3) == 0 ? 8 : draw(8);
+        // A slot that was handed out again and not folded yet is worth the most to a thief.
+        for (uint256 slot = 0; slot < 8; ++slot) if (p.fresh[slot] && p.leaves[slot].leaseId != 0 && draw(2) == 0) only = slot;
         for (uint256 slot = 0; slot < 8; ++slot) {
             // At one slot alone, live or not, or at every second live one.
             if (aimed && (only < 8 ? slot == only : p.live[slot] && draw(2) == 0)) entries[count++] = aimedEntry(provider, page, slot, p);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+// For deployCode: so that it is compiled whatever tests are chosen.
+import "../../src/Poseidon.sol";
 import {IPoseidonT3, IPoseidonT6} from "../../src/interfaces/IPoseidon.sol";
 import {ISettlementVerifier} from "../../src/interfaces/ISettlementVerifier.sol";
 import {DeclaredMiners} from "../../src/miners/DeclaredMiners.sol";
