@@ -110,4 +110,39 @@ public sealed class AgentCliTests : IDisposable
         Assert.Equal(66, result.ExitCode);
         Assert.Contains("Lease 5 is not known here", result.Error);
     }
+
+    /// <summary>In a terminal, driven by expect: asked for twice, never shown, forgiven once, and the panel that follows is drawn in place.</summary>
+    [Fact]
+    public async Task Passphrase_TypedInATerminal_IsNeverShown()
+    {
+        string script = Path.Combine(_folder, "script");
+        string shale = $"dotnet {Path.Combine(AppContext.BaseDirectory, "shale.dll")}";
+        await File.WriteAllTextAsync(script, $$"""
+            set timeout 20
+            spawn {{shale}} agent init
+            expect "New passphrase: "; send "hunter2\r"
+            expect "Again: "; send "hunter2\r"
+            expect eof
+            spawn {{shale}} agent add-lease --lease=42 --host=127.0.0.1 --port=1 "--host_key=ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl" --price=0.01fil/min --deposit=1fil
+            expect eof
+            spawn {{shale}} session 42
+            expect "Passphrase of the payment key: "; send "hunter3\r"
+            expect "not its passphrase"
+            expect "Passphrase of the payment key: "; send "hunterX\1772\r"
+            expect -re "ssh lease-42.*ssh lease-42"
+            send "\x03"
+            expect eof
+            """);
+        var start = new ProcessStartInfo("expect") { ArgumentList = { script }, RedirectStandardOutput = true, RedirectStandardInput = true };
+        start.Environment["SHALE_HOME"] = Path.Combine(_folder, "a");
+        start.Environment["TERM"] = "xterm";
+        start.Environment.Remove("SHALE_PASSPHRASE_FILE");
+        using var expect = Process.Start(start)!;
+        string seen = await expect.StandardOutput.ReadToEndAsync();
+        await expect.WaitForExitAsync();
+        Assert.True(expect.ExitCode == 0, seen);
+        Assert.DoesNotContain("hunter", seen);
+        Assert.Contains("0:00:00  Spent 0 FIL  lease 42  ssh lease-42", seen);
+        Assert.Contains("\u001b[2A", seen);
+    }
 }

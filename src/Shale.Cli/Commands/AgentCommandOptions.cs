@@ -94,7 +94,7 @@ internal sealed class AgentCommandOptions
 
         for (int i = 0; i < Tries && !Console.IsInputRedirected; i++)
         {
-            char[] typed = Prompt("Passphrase of the payment key: ");
+            char[] typed = SecretPrompt.Read("Passphrase of the payment key: ");
             if (TryOpen(folder, typed, out key))
             {
                 return typed;
@@ -121,7 +121,7 @@ internal sealed class AgentCommandOptions
             throw new CliError("There is no terminal to ask for a passphrase.", "Name a file with --passphrase_file, or store the key unencrypted with --insecure-no-passphrase.", ExitCodes.Usage);
         }
 
-        char[] first = Prompt("New passphrase: "), second = Prompt("Again: ");
+        char[] first = SecretPrompt.Read("New passphrase: "), second = SecretPrompt.Read("Again: ");
         bool same = first.AsSpan().SequenceEqual(second);
         Array.Clear(second);
         if (same && first.Length > 0)
@@ -205,28 +205,5 @@ internal sealed class AgentCommandOptions
         {
             CryptographicOperations.ZeroMemory(bytes);
         }
-    }
-
-    private static char[] Prompt(string words)
-    {
-        Console.Error.Write(words);
-        char[] typed = new char[MaxPassphrase];
-        int length = 0;
-        while (Console.ReadKey(intercept: true) is var key && key.Key != ConsoleKey.Enter)
-        {
-            if (key.Key == ConsoleKey.Backspace)
-            {
-                length = Math.Max(0, length - 1);
-            }
-            else if (key.KeyChar >= ' ' && length < typed.Length)
-            {
-                typed[length++] = key.KeyChar;
-            }
-        }
-
-        Console.Error.WriteLine();
-        char[] passphrase = typed[..length];
-        Array.Clear(typed);
-        return passphrase;
     }
 }

@@ -52,6 +52,9 @@ internal static class SessionCommand
     /// <summary>In place in a terminal, lines into a pipe.</summary>
     private sealed class Screen(bool json)
     {
+        // A terminal that doesn't tell its width is as wide as they used to be.
+        private const int UnknownWidth = 79;
+
         private readonly bool _inPlace = !json && !Console.IsOutputRedirected;
         private int _lines;
 
@@ -71,7 +74,7 @@ internal static class SessionCommand
 
             // Up to the panel's first line, and clear from there (ECMA-48 CUU, ED). No line may wrap, or the count is wrong.
             string[] lines = [.. SessionPanel.Above(view), SessionPanel.Line(view)];
-            int width = Math.Max(20, Console.WindowWidth - 1);
+            int width = Console.WindowWidth is > 1 and var columns ? columns - 1 : UnknownWidth;
             string up = _lines > 0 ? $"\x1b[{_lines}A\r\x1b[J" : "";
             Console.Write(up + string.Concat(lines.Select(l => (l.Length > width ? l[..width] : l) + "\n")));
             _lines = lines.Length;
