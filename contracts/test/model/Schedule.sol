@@ -316,7 +316,11 @@ contract Schedule is Checks {
     ///      paid out of the finished lease's leaf that still lies there; another open lease's record; a deposit that nobody made.
     function aimedEntry(uint32 provider, uint32 page, uint256 slot, LedgerModel.ModelPage memory p) private returns (Entry memory entry) {
         uint64 leaseId = leaseIn(provider, page, slot);
-        if (draw(4) == 0 && model.leaseCount() != 0) leaseId = uint64(1 + draw(model.leaseCount()));
+        uint256 whose = draw(6);
+        if (whose == 0 && model.leaseCount() != 0) leaseId = uint64(1 + draw(model.leaseCount()));
+        // Mostly an open lease of a neighbouring slot, or of the same slot of the other page or provider.
+        if (whose == 1) leaseId = leaseIn(provider, page, draw(8));
+        if (whose == 2) leaseId = draw(2) == 0 ? leaseIn(provider, 1 - page, slot) : leaseIn(3 - provider, page, slot);
         LedgerModel.ModelLease memory lease = model.leaseOf(leaseId);
         entry = Entry(slot, LISTED | SYNC | FRESH, 0, leaseId, lease.ax, lease.ay, uint96(lease.deposit));
         if (draw(6) == 0) entry.deposit += 1;
