@@ -36,7 +36,7 @@ internal static class Shell
         }
 
         var parsed = root.Parse(args.Length == 0 ? ["--help"] : args, new ParserConfiguration { ResponseFileTokenReplacer = null });
-        if (parsed.Errors.Count > 0)
+        if (parsed.Errors.Count > 0 && parsed.Action is not GroupedHelp)
         {
             return Fail(string.Join(Environment.NewLine + "shale: ", parsed.Errors.Select(e => e.Message)), UsageHint(parsed), ExitCodes.Usage);
         }
@@ -93,8 +93,13 @@ internal static class Shell
 
     private static string UsageHint(ParseResult parsed)
     {
-        var command = parsed.CommandResult.Command;
-        return command is RootCommand ? "shale --help lists the commands." : $"shale {command.Name} --help shows its options.";
+        var path = new List<string>();
+        for (CommandResult? at = parsed.CommandResult; at is not null and not { Command: RootCommand }; at = at.Parent as CommandResult)
+        {
+            path.Insert(0, at.Command.Name);
+        }
+
+        return path.Count == 0 ? "shale --help lists the commands." : $"shale {string.Join(' ', path)} --help shows its options.";
     }
 
     /// <summary>The root's help lists commands by group, as git and docker do; a command's own help is the library's.</summary>
