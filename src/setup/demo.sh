@@ -3,10 +3,11 @@
 # Without a chain yet: the lease's terms and the payment key are told to both sides by hand, and nothing is settled.
 
 run_demo() {
-  local fast= keep= epochs=6 argument
+  local epochs=6 argument
+  keep= gateway= keeper=
   for argument in "$@"; do
     case $argument in
-      --fast) fast=1; epochs=1 ;;
+      --fast) epochs=1 ;;
       --keep) keep=1 ;;
       *) echo "shale: demo knows --fast and --keep, not $argument" >&2; exit 64 ;;
     esac
@@ -19,12 +20,15 @@ run_demo() {
   step "A provider starts its gateway, and takes Fashion-MNIST into its store"
   "$cli" gateway --state_dir="$demo/provider" --listen=127.0.0.1:$port >"$demo/gateway.log" 2>&1 &
   gateway=$!
-  cid=$("$cli" dataset add /usr/share/datasets/fashion-mnist --store="$demo/provider/data" --json 2>/dev/null | sed -n 's/.*"cid": *"\([^"]*\)".*/\1/p' | head -1)
+  cid=$("$cli" dataset add /usr/share/datasets/fashion-mnist --store="$demo/provider/data" 2>"$demo/dataset.log" | grep -oE '\bbaf[a-z2-7]+' | head -1)
   [ -n "$cid" ] || { echo "shale: the data set could not be added" >&2; exit 1; }
   tell "data set $cid"
 
   step "A client makes an SSH key and a payment key"
   ssh-keygen -q -t ed25519 -N '' -f "$demo/id"
+  # An ssh-agent of the demo's own, so that nothing of the user's is touched.
+  eval "$(ssh-agent -s)" >/dev/null
+  ssh-add -q "$demo/id"
   "$cli" agent init --insecure-no-passphrase >/dev/null 2>&1
   payer=$("$cli" agent key)
   tell "payment key $payer"
@@ -46,7 +50,7 @@ run_demo() {
   "$cli" agent keep "$lease" >"$demo/keep.log" 2>&1 &
   keeper=$!
   "$cli" ssh-config >"$demo/ssh_config"
-  local ssh=(-F "$demo/ssh_config" -i "$demo/id")
+  local ssh=(-F "$demo/ssh_config")
   demo_wait ssh "${ssh[@]}" "lease-$lease" true
   scp -q "${ssh[@]}" "$SHALE_ROOT/docs/examples/train.py" "lease-$lease:/root/train.py"
   ssh "${ssh[@]}" "lease-$lease" "python3 /root/train.py /mnt/fashion-mnist /root/model.npz $epochs" | sed 's/^/    /'
@@ -95,4 +99,5 @@ demo_stop() {
   [ -z "${keeper:-}" ] || kill "$keeper" 2>/dev/null || true
   if [ -n "${gateway:-}" ]; then sleep 3; kill "$gateway" 2>/dev/null || true; wait "$gateway" 2>/dev/null || true; fi
   "$cli" agent quit >/dev/null 2>&1 || true
+  ssh-agent -k >/dev/null 2>&1 || true
 }

@@ -368,8 +368,10 @@ internal sealed class PaidLease : IAsyncDisposable
                 {
                     // The wait for the first payment is no pause: nothing had run.
                     _pauseIsLogged = false;
+                    // The credited statement's time: the meter has run on since.
                     var state = _meter.Snapshot();
-                    await LogAsync(new LeasePauseChanged(_lease.Id, Now(), false, state.ActiveMilliseconds, state.PausedMilliseconds)).ConfigureAwait(false);
+                    var active = state.NewestStatement?.ActiveMilliseconds ?? state.ActiveMilliseconds;
+                    await LogAsync(new LeasePauseChanged(_lease.Id, Now(), false, active, state.PausedMilliseconds)).ConfigureAwait(false);
                     _ = NotifyAsync(NoticeKind.Resumed, $"{_lease.Record.Name} goes on.");
                 }
 

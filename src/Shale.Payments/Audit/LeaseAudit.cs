@@ -106,7 +106,8 @@ internal sealed class LeaseAudit
 
         if (ApplyStatement(accepted.Statement.Span, accepted.UnixMilliseconds, problem, out var statement))
         {
-            var most = AttoFil.Cost(_terms.PricePerSecond, statement.ActiveMilliseconds + statement.WindowMilliseconds);
+            // What was paid ahead stays paid: the final statement has no window, and asks for no less.
+            var most = AttoFil.Max(Authorised, AttoFil.Cost(_terms.PricePerSecond, statement.ActiveMilliseconds + statement.WindowMilliseconds));
             if (voucher.Cumulative > most)
             {
                 problem("amount", $"the amount of {voucher.Cumulative} attoFIL is above price × (time + window), {most}");
@@ -124,7 +125,9 @@ internal sealed class LeaseAudit
             return false;
         }
 
-        if (_statement is not null && !statement.CanFollow(_statement))
+        // The closing repeats the final statement where the client signed it.
+        var repeated = statement.IsFinal && statement.Equals(_statement);
+        if (_statement is not null && !repeated && !statement.CanFollow(_statement))
         {
             problem("statement", string.Create(CultureInfo.InvariantCulture, $"meter statement {statement.Sequence} can't follow {_statement.Sequence}: a counter falls or a number repeats"));
         }

@@ -31,8 +31,9 @@ public sealed class LogAuditorTests : IDisposable
         var report = await AuditAsync();
         Assert.Empty(report.Findings);
         Assert.True(report.IsClean);
-        Assert.Equal((1, 20L), (report.Leases, report.Vouchers));
-        Assert.Equal(Price.Value * (15 + (5 * 19)), report.Authorised);
+        Assert.Equal((1, 21L), (report.Leases, report.Vouchers));
+        // 95 s at the last tick, 25 s until the pause, one more at the end.
+        Assert.Equal(Price.Value * (95 + 25 + 1), report.Authorised);
     }
 
     [Fact]
@@ -138,14 +139,18 @@ public sealed class LogAuditorTests : IDisposable
             (active, time) = (active + 25_000, time + 55_000);
         }
 
-        entries.Add(new LeaseClosed(id, time + 1000, "stopped by client", Statement(id, (ulong)ticks + 1, active + 1000) is var last ? (last with { IsFinal = true }).ToBytes() : []));
+        // The final statement has no window; its voucher keeps what was paid ahead, and the closing repeats it.
+        var final = Statement(id, (ulong)ticks + 1, active + 1000) with { IsFinal = true, WindowMilliseconds = 0 };
+        var authorised = ((VoucherAccepted)entries[ticks]).Voucher.Voucher.Cumulative;
+        entries.Add(Voucher(id, time + 1000, AttoFil.Max(authorised, AttoFil.Cost(Price, active + 1000)), final));
+        entries.Add(new LeaseClosed(id, time + 1000, "stopped by client", final.ToBytes()));
         return entries;
     }
 
     private List<LogEntry> Cheat(string cheat)
     {
         var entries = Lease(42, ticks: 6, withPause: false);
-        var last = entries.Count - 1;
+        var last = entries.Count - 2;
         switch (cheat)
         {
             case "another key signs one voucher":
