@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Shale.Ssh.Keys;
@@ -6,7 +7,7 @@ namespace Shale.Ssh.Keys;
 /// Host keys in a directory, under OpenSSH's names and in its format, so that keys of an existing sshd can be brought along and ssh-keygen reads ours:
 /// ssh_host_ed25519_key, ssh_host_ecdsa_key, ssh_host_rsa_key, each with a .pub beside it.
 /// </summary>
-public static class HostKeyStore
+public static partial class HostKeyStore
 {
     /// <summary>Bits of an RSA key made here; what ssh-keygen makes too.</summary>
     public const int RsaBits = 3072;
@@ -121,12 +122,22 @@ public static class HostKeyStore
                 stream.Flush(flushToDisk: true);
             }
 
-            // Without overwriting this links the new name, which fails when it exists.
-            File.Move(temporary, path, overwrite);
+            if (overwrite)
+            {
+                File.Move(temporary, path, overwrite: true);
+            }
+            else if (Link(temporary, path) != 0)
+            {
+                // link(2) fails where the name exists; File.Move looks first and renames afterwards, and two processes pass in between.
+                throw new IOException($"{path} can't be made: {Marshal.GetLastPInvokeErrorMessage()}.");
+            }
         }
         finally
         {
             File.Delete(temporary);
         }
     }
+
+    [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Link(string existing, string name);
 }
