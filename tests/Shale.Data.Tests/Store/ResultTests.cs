@@ -15,7 +15,7 @@ public class ResultTests
     {
         using var scratch = new Scratch();
         var tree = scratch.Tree("tree", links: false);
-        var packed = ResultPacker.Pack(new HostFileTree(tree), "/work/out", scratch["results"]);
+        var packed = ResultPacker.Pack(new HostFileTree(tree), "/data/out", scratch["results"]);
         Assert.Equal(DataError.None, packed.Error);
         var manifest = packed.Value;
         var folder = Path.Combine(scratch["results"], manifest.PayloadCid);
@@ -31,7 +31,7 @@ public class ResultTests
         Assert.Equal(manifest.PieceCid, json.RootElement.GetProperty("pieceCid").GetString());
         Assert.Equal(manifest with { }, ResultPacker.Read(scratch["results"], Cid.Parse(manifest.PayloadCid)).Value);
         // Again is the same and no error; nothing else lies there.
-        Assert.True(ResultPacker.Pack(new HostFileTree(tree), "/work/out", scratch["results"]).Ok);
+        Assert.True(ResultPacker.Pack(new HostFileTree(tree), "/data/out", scratch["results"]).Ok);
         Assert.Single(Directory.EnumerateFileSystemEntries(scratch["results"]));
     }
 
