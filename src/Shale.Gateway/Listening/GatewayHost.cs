@@ -217,6 +217,9 @@ public sealed class GatewayHost : IAsyncDisposable
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [], ContentRootPath = options.StateDirectory });
         builder.Logging.ClearProviders();
         var handler = new SshConnectionHandler(ssh);
+        // A connection's reads and its packets are handled where the socket's event arrives: no hop to another thread for each. Nothing there blocks.
+        builder.WebHost.UseSockets(sockets => sockets.UnsafePreferInlineScheduling = true);
+        builder.Services.AddSingleton<IMemoryPoolFactory<byte>, SshMemoryPoolFactory>();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             // Our own caps (MaxStartups, channels, windows) bound connections; Kestrel's are for HTTP.
