@@ -47,6 +47,18 @@ public sealed class OpenSshTests(GatewayFixture fixture)
         Assert.True(bytes.AsSpan().SequenceEqual(outcome.OutputBytes), $"{outcome.OutputBytes.Length} bytes came back: {outcome.Error}");
     }
 
+    /// <summary>Past 32 bits of bytes and several rekeys (each after 1 GiB).</summary>
+    [Fact]
+    public async Task Exec_FiveGigabytesEachWay_ArriveWhole()
+    {
+        var ssh = "ssh " + string.Join(' ', _gateway.SshOptions()) + $" -c aes128-gcm@openssh.com {fixture.Debian}@127.0.0.1 ";
+        var down = await Cli.RunAsync("bash", ["-c", "set -o pipefail; " + ssh + "'head -c 5000000000 /dev/zero' | tee >(wc -c >&2) | cmp -n 5000000000 - /dev/zero; echo $?; wait"], seconds: 300);
+        Assert.Equal("0\n", down.Output);
+        Assert.Contains("5000000000", down.Error, StringComparison.Ordinal);
+        var up = await Cli.RunAsync("bash", ["-c", "head -c 5000000000 /dev/zero | " + ssh + "'wc -c'"], seconds: 300);
+        Assert.Equal("5000000000\n", up.Output);
+    }
+
     [Fact]
     public async Task Exec_InAnImageOfOneStaticBinary_Works()
     {

@@ -3,7 +3,7 @@ using System.Diagnostics.Metrics;
 
 namespace Shale.Gateway.Admin;
 
-/// <summary>What the gateway counts, as OpenTelemetry instruments of the meter <c>Shale.Gateway</c> (docs/OPERATIONS.md lists them).</summary>
+/// <summary>What the gateway counts, as OpenTelemetry instruments of the meter <c>Shale.Gateway</c>.</summary>
 public sealed class GatewayMetrics : IDisposable
 {
     /// <summary>The meter's name.</summary>
