@@ -27,6 +27,7 @@ internal static class DoctorCommand
         await ProgramAsync("docker", "provider", "Docker Engine 20.10 or later, running", true, "apt-get install docker.io iptables, then start dockerd", ["docker", "version", "--format", "{{.Server.Version}}"], cancellation).ConfigureAwait(false),
         Library("libcrypto.so.3", "all", "OpenSSL 3 (X25519, Ed25519, ChaCha20)", "apt-get install libssl3"),
         Library("libsecp256k1.so.1", "wallet", "secp256k1 signatures", "apt-get install libsecp256k1-1"),
+        await ProgramAsync("gcc", "provider, build", "compiles the container helper (with a static libc)", true, "apt-get install gcc libc6-dev", ["gcc", "--version"], cancellation).ConfigureAwait(false),
         await ProgramAsync("tc", "provider", "traffic shaping for --bandwidth", false, "apt-get install iproute2", ["tc", "-V"], cancellation).ConfigureAwait(false),
         await ProgramAsync("debootstrap", "provider", "makes images without a registry", false, "apt-get install debootstrap", ["debootstrap", "--version"], cancellation).ConfigureAwait(false),
         await ProgramAsync("nvidia-smi", "provider", "an NVIDIA GPU to lease", false, "install NVIDIA's driver and nvidia-container-toolkit; without them offers carry no GPU", ["nvidia-smi", "-L"], cancellation).ConfigureAwait(false),
