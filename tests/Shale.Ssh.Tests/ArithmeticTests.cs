@@ -6,6 +6,7 @@ using Shale.Ssh.KeyExchange;
 using Shale.Ssh.Listening;
 using Shale.Ssh.Tests.Support;
 using Shale.Ssh.Transport;
+using Shale.Testing;
 using Xunit;
 
 namespace Shale.Ssh.Tests;

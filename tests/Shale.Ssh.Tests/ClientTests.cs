@@ -8,6 +8,7 @@ using Shale.Ssh.Connection;
 using Shale.Ssh.KeyExchange;
 using Shale.Ssh.Session;
 using Shale.Ssh.Tests.Support;
+using Shale.Testing;
 using Xunit;
 
 namespace Shale.Ssh.Tests;
@@ -72,7 +73,7 @@ public sealed class ClientTests
             "ready\nWindowChanged { Size = TerminalSize { Columns = 132, Rows = 50, PixelWidth = 1, PixelHeight = 2 } }\n"
             + "SignalReceived { Name = TERM }\nSignalReceived { Name = KILL }\n",
             text);
-        Assert.Equal(new SessionExit(0, null), await session.Exit.WaitAsync(TimeSpan.FromSeconds(10)));
+        Assert.Equal(new SessionExit(0, null), await session.Exit.WaitAsync(TimeSpan.FromSeconds(60)));
         Assert.True(pair.Server.Sessions.Sessions.TryPeek(out var served));
         Assert.Equal(modes, served.Terminal!.Modes);
     }
@@ -171,7 +172,7 @@ public sealed class ClientTests
         time.Advance(TimeSpan.FromSeconds(29));
         Assert.False(connecting.IsCompleted);
         time.Advance(TimeSpan.FromSeconds(2));
-        Assert.Equal(DisconnectReason.ConnectionLost, (await connecting.WaitAsync(TimeSpan.FromSeconds(10))).Closed.Reason);
+        Assert.Equal(DisconnectReason.ConnectionLost, (await connecting.WaitAsync(TimeSpan.FromSeconds(60))).Closed.Reason);
     }
 
     [Fact]

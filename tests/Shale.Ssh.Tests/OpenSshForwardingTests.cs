@@ -71,7 +71,7 @@ public sealed class OpenSshForwardingTests : IAsyncLifetime
             string? line;
             do
             {
-                line = await ssh.StandardError.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(10));
+                line = await ssh.StandardError.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(60));
             }
             while (line is not null && !line.Contains("Allocated port", StringComparison.Ordinal));
             Assert.NotNull(line);

@@ -163,7 +163,7 @@ public sealed class OpenSshSessionTests : IAsyncLifetime
             var many = Enumerable.Range(0, 10).Select(_ => _client.Start(["-S", socket], ["shale-events"])).ToList();
             foreach (var process in many)
             {
-                Assert.Equal("ready", await process.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(10)));
+                Assert.Equal("ready", await process.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(60)));
             }
 
             // Straight over the master: ssh would otherwise connect by itself.
@@ -182,10 +182,10 @@ public sealed class OpenSshSessionTests : IAsyncLifetime
     public async Task Client_Killed_EndsItsSession()
     {
         using var ssh = _client.Start([], ["shale-events"]);
-        Assert.Equal("ready", await ssh.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(10)));
+        Assert.Equal("ready", await ssh.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(60)));
         Assert.True(_server.Sessions.Sessions.TryPeek(out var session));
         ssh.Kill();
-        await Task.Delay(Timeout.Infinite, session.Connection.Closed).ContinueWith(_ => { }, TaskScheduler.Default).WaitAsync(TimeSpan.FromSeconds(10));
+        await Task.Delay(Timeout.Infinite, session.Connection.Closed).ContinueWith(_ => { }, TaskScheduler.Default).WaitAsync(TimeSpan.FromSeconds(60));
         Assert.True(session.Connection.Closed.IsCancellationRequested);
     }
 
@@ -217,7 +217,7 @@ public sealed class OpenSshSessionTests : IAsyncLifetime
         await using var server = await TestServer.StartAsync(o => o.KeepAliveInterval = TimeSpan.FromSeconds(1));
         using var client = new OpenSshClient(server);
         using var ssh = client.Start([], ["shale-events"]);
-        Assert.Equal("ready", await ssh.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(10)));
+        Assert.Equal("ready", await ssh.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(60)));
         Assert.True(server.Sessions.Sessions.TryPeek(out var session));
         await Task.Delay(TimeSpan.FromSeconds(5));
         Assert.False(session.Connection.Closed.IsCancellationRequested);

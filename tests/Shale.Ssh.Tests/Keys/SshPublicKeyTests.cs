@@ -127,7 +127,7 @@ public sealed class SshPublicKeyTests : IDisposable
             Assert.Equal(SignatureCheck.Bad, key.Verify([], blob, "rsa-sha2-512"));
             return Stopwatch.GetElapsedTime(start);
         });
-        Assert.True(best < TimeSpan.FromMilliseconds(250), $"{best.TotalMilliseconds} ms");
+        Assert.True(best < TimeSpan.FromSeconds(2), $"{best.TotalMilliseconds} ms");
     }
 
     [Fact]

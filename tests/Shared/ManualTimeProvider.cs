@@ -1,4 +1,4 @@
-namespace Shale.Ssh.Tests.Support;
+namespace Shale.Testing;
 
 /// <summary>A clock that stands still until it is moved.</summary>
 internal sealed class ManualTimeProvider : TimeProvider
@@ -60,6 +60,28 @@ internal sealed class ManualTimeProvider : TimeProvider
 
             next.Run();
         }
+    }
+
+    /// <summary>Moves from one due timer to the next until the task has ended, never past a timer that something waits for.</summary>
+    public async Task RunAsync(Task task)
+    {
+        while (!task.IsCompleted)
+        {
+            TimeSpan? next;
+            lock (_gate)
+            {
+                next = _timers.Count == 0 ? null : _timers.Min(t => t.Due) - _now;
+            }
+
+            if (next is { } step)
+            {
+                Advance(step > TimeSpan.Zero ? step : TimeSpan.Zero);
+            }
+
+            await Task.WhenAny(task, Task.Delay(1));
+        }
+
+        await task;
     }
 
     private sealed class ManualTimer(ManualTimeProvider clock, TimerCallback callback, object? state) : ITimer
