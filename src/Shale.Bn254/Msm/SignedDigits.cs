@@ -58,6 +58,13 @@ internal sealed unsafe class SignedDigits
         return new SignedDigits(digits, count, windowBits, windows);
     }
 
+    /// <summary>Takes digits as they are, window by window, each at most 2^(windowBits − 1) in size: other representations, to compare with.</summary>
+    internal static SignedDigits FromDigits(short[] digits, int count, int windowBits, int windows)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(digits.Length, windows * count);
+        return new SignedDigits(digits, count, windowBits, windows);
+    }
+
     /// <summary>The windows of a scalar; one more bit than the scalar has takes the carry of the last one.</summary>
     public static int WindowsOf(int windowBits) => (ScalarBits + 1 + windowBits - 1) / windowBits;
 

@@ -17,7 +17,7 @@ internal sealed unsafe class ArithmeticSection : ISection
 
     public string Name => "arithmetic";
 
-    public string Title => "BN254 arithmetic on one core: four lanes of AVX2 against scalar code";
+    public string Title => "BN254 arithmetic on one core: what each trick brings, beside the same without it (scalar code, unless said)";
 
     public Task RunAsync(Report report, CancellationToken cancellation)
     {
@@ -33,6 +33,7 @@ internal sealed unsafe class ArithmeticSection : ISection
         Sum<Fp2, G2Curve, PackedFp2>(report, "G2, full-size scalars", g2, scalars);
         Sum<Fp, G1Curve, PackedFp>(report, "G1, every scalar one", g1, [.. scalars.Select(_ => new Limbs4(1, 0, 0, 0))]);
         Transforms(report);
+        Tricks(report, g1, g2, scalars);
         return Task.CompletedTask;
     }
 
@@ -78,12 +79,7 @@ internal sealed unsafe class ArithmeticSection : ISection
         where TCurve : struct, ICurve<TField>
         where TPacked : struct, IPackedField<TField>
     {
-        using var packed = new PackedPoints<TField, TCurve, TPacked>(Count);
-        fixed (Affine<TField, TCurve>* p = points)
-        {
-            packed.Pack(p, 0, Count);
-        }
-
+        using var packed = Packed<TField, TCurve, TPacked>(points);
         var order = Enumerable.Range(0, Count).ToArray();
         new Random(1).Shuffle(order);
         var pairs = order.Select(i => (nuint)(packed.Base + ((long)i * PackedPoints<TField, TCurve, TPacked>.PointSize))).ToArray();
@@ -118,13 +114,95 @@ internal sealed unsafe class ArithmeticSection : ISection
                 () =>
                 {
                     packed.Pack((Affine<TField, TCurve>*)pinned, 0, Count);
-                    for (var w = 0; w < digits.Windows; w++)
-                    {
-                        _ = sums.Window(packed, digits, 0, w);
-                    }
+                    All(sums, packed, digits);
                 },
                 () => _ = ScalarMsm<TField, TCurve>.Sum((Affine<TField, TCurve>*)pinned, Count, digits, 0, 1, CancellationToken.None));
             Row(report, $"a sum of 2^14 points, for each: {what}", ours, theirs, Count);
+        }
+    }
+
+    /// <summary>What each habit of the sums brings alone: the same routine with it and without it.</summary>
+    private static void Tricks(Report report, Affine<Fp, G1Curve>[] g1, Affine<Fp2, G2Curve>[] g2, Limbs4[] scalars)
+    {
+        fixed (Limbs4* s = scalars)
+        {
+            var pinned = (nint)s;
+            var signed = Signed(pinned);
+            var unsigned = Unsigned(scalars);
+            Compare<Fp, G1Curve, PackedFp>(report, "G1: signed digits against unsigned ones, each with its best windows", (g1, signed), (g1, unsigned));
+            Compare<Fp2, G2Curve, PackedFp2>(report, "G2: signed digits against unsigned ones, each with its best windows", (g2, signed), (g2, unsigned));
+
+            var sparse = g2.Select((point, i) => i % 100 < 39 ? default : point).ToArray();
+            Compare<Fp2, G2Curve, PackedFp2>(report, "G2: 39 % of the points at infinity and dropped, against none at infinity", (sparse, signed), (g2, signed));
+
+            var (once, each) = Measure(
+                () => _ = Signed(pinned),
+                () =>
+                {
+                    for (var sum = 0; sum < 4; sum++)
+                    {
+                        _ = Signed(pinned);
+                    }
+                });
+            Row(report, "digits of a scalar, once for the sums A, B1, B2 and C against once for each", once, each, Count);
+        }
+    }
+
+    private static SignedDigits Signed(nint scalars) => SignedDigits.Decompose((Limbs4*)scalars, Count, SignedDigits.BestWindowBits(Count), 1);
+
+    /// <summary>Plain base 2^c: digits from 0 to 2^c − 1, which need twice the buckets that signed ones of the same windows need.</summary>
+    private static SignedDigits Unsigned(Limbs4[] scalars)
+    {
+        static int Windows(int bits) => (254 + bits - 1) / bits;
+        var bits = Enumerable.Range(4, 11).MinBy(c => (long)Windows(c) * (Count + (2L << c)));
+        var digits = new short[Windows(bits) * Count];
+        for (var i = 0; i < Count; i++)
+        {
+            var value = scalars[i].ToBigInteger();
+            for (var w = 0; w < Windows(bits); w++)
+            {
+                digits[(w * Count) + i] = (short)(int)((value >> (w * bits)) & ((1 << bits) - 1));
+            }
+        }
+
+        return SignedDigits.FromDigits(digits, Count, bits + 1, Windows(bits));
+    }
+
+    private static void Compare<TField, TCurve, TPacked>(
+        Report report, string what, (Affine<TField, TCurve>[] Points, SignedDigits Digits) ours, (Affine<TField, TCurve>[] Points, SignedDigits Digits) theirs)
+        where TField : unmanaged
+        where TCurve : struct, ICurve<TField>
+        where TPacked : struct, IPackedField<TField>
+    {
+        using var ourPoints = Packed<TField, TCurve, TPacked>(ours.Points);
+        using var theirPoints = Packed<TField, TCurve, TPacked>(theirs.Points);
+        using var sums = new VectorMsm<TField, TCurve, TPacked>();
+        var (first, second) = Measure(() => All(sums, ourPoints, ours.Digits), () => All(sums, theirPoints, theirs.Digits));
+        Row(report, $"a sum of 2^14 points in {what}", first, second, Count);
+    }
+
+    private static PackedPoints<TField, TCurve, TPacked> Packed<TField, TCurve, TPacked>(Affine<TField, TCurve>[] points)
+        where TField : unmanaged
+        where TCurve : struct, ICurve<TField>
+        where TPacked : struct, IPackedField<TField>
+    {
+        var packed = new PackedPoints<TField, TCurve, TPacked>(points.Length);
+        fixed (Affine<TField, TCurve>* p = points)
+        {
+            packed.Pack(p, 0, points.Length);
+        }
+
+        return packed;
+    }
+
+    private static void All<TField, TCurve, TPacked>(VectorMsm<TField, TCurve, TPacked> sums, PackedPoints<TField, TCurve, TPacked> points, SignedDigits digits)
+        where TField : unmanaged
+        where TCurve : struct, ICurve<TField>
+        where TPacked : struct, IPackedField<TField>
+    {
+        for (var w = 0; w < digits.Windows; w++)
+        {
+            _ = sums.Window(points, digits, 0, w);
         }
     }
 

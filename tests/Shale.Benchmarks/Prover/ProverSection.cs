@@ -16,6 +16,8 @@ internal sealed class ProverSection : ISection
         var folder = Directory.CreateTempSubdirectory("shale-prover-");
         try
         {
+            var runtime = await ProcessRun.RunAsync("dotnet", [ProcessRun.Shale, "--version"], cancellation);
+            report.Row("peak memory of a process that does nothing", $"{runtime >> 20} MiB", "none", 0, "none");
             foreach (var log in new[] { 16, 18 })
             {
                 await RunAsync(report, folder.FullName, log, cancellation);
