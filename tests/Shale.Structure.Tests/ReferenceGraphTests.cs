@@ -12,14 +12,15 @@ public sealed class ReferenceGraphTests
         ["Shale.Crypto"] = [],
         ["Shale.Bn254"] = [],
         ["Shale.Containers"] = [],
+        ["Shale.Leases"] = [],
         ["Shale.Data"] = ["Shale.Crypto"],
         ["Shale.Ssh"] = ["Shale.Wire", "Shale.Crypto"],
         ["Shale.Groth16"] = ["Shale.Bn254"],
         ["Shale.Payments"] = ["Shale.Wire", "Shale.Crypto", "Shale.Bn254"],
         ["Shale.Chain"] = ["Shale.Crypto"],
         ["Shale.Settlement"] = ["Shale.Payments", "Shale.Groth16", "Shale.Chain", "Shale.Bn254", "Shale.Crypto"],
-        ["Shale.Gateway"] = ["Shale.Ssh", "Shale.Payments", "Shale.Containers", "Shale.Data", "Shale.Wire", "Shale.Crypto", "Shale.Bn254"],
-        ["Shale.Operator"] = ["Shale.Settlement", "Shale.Chain", "Shale.Payments", "Shale.Groth16", "Shale.Bn254", "Shale.Crypto"],
+        ["Shale.Gateway"] = ["Shale.Ssh", "Shale.Payments", "Shale.Leases", "Shale.Containers", "Shale.Data", "Shale.Wire", "Shale.Crypto", "Shale.Bn254"],
+        ["Shale.Operator"] = ["Shale.Leases", "Shale.Settlement", "Shale.Chain", "Shale.Payments", "Shale.Groth16", "Shale.Bn254", "Shale.Crypto"],
         ["Shale.Agent"] = ["Shale.Ssh", "Shale.Payments", "Shale.Chain", "Shale.Wire", "Shale.Crypto", "Shale.Bn254"],
     };
 

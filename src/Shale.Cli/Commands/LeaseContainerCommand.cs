@@ -3,8 +3,8 @@ using System.Globalization;
 using System.Net;
 using System.Security.Cryptography;
 using Shale.Cli.Parsing;
-using Shale.Gateway.Leases;
 using Shale.Gateway.Listening;
+using Shale.Leases;
 
 namespace Shale.Cli.Commands;
 

@@ -1,5 +1,5 @@
+using Shale.Leases;
 using System.CommandLine;
-using Shale.Gateway.Leases;
 using Shale.Payments.Vouchers;
 
 namespace Shale.Cli.Parsing;

@@ -70,7 +70,7 @@ public sealed class GatewayHost : IAsyncDisposable
 
             var metrics = new GatewayMetrics();
             owned.Add(new Owned(metrics));
-            var directory = new FileLeaseDirectory(options.StateDirectory, logger);
+            var directory = new FileLeaseDirectory(options.StateDirectory, (file, problem) => GatewayLog.LeaseFileRefused(logger, file, problem));
             var gate = await OpenPaymentsAsync(options.StateDirectory, logger, owned).ConfigureAwait(false);
             var subsystem = new SubsystemCarrier(gate, TimeProvider.System);
             var leases = new LeaseManager(directory, new DockerLeaseContainers(engine, DockerLeaseContainers.Instance(options.StateDirectory)), gate, metrics, TimeProvider.System, logger);

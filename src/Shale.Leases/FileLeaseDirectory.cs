@@ -3,9 +3,8 @@ using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Threading.Channels;
-using Microsoft.Extensions.Logging;
 
-namespace Shale.Gateway.Leases;
+namespace Shale.Leases;
 
 /// <summary>
 /// Leases as files: <c>ROOT/leases/ID.json</c> is a <see cref="LeaseRecord"/>, <c>ROOT/status/ID.json</c> a <see cref="LeaseStatus"/>.
@@ -21,14 +20,16 @@ public sealed class FileLeaseDirectory : ILeaseDirectory
 
     private readonly ConcurrentDictionary<ulong, (LeaseRecord Record, DateTime Changed, long Length)> _leases = new();
     private readonly ConcurrentDictionary<string, DateTime> _refused = new(StringComparer.Ordinal);
-    private readonly ILogger _logger;
+    private readonly Action<string, string> _refusedFile;
 
     /// <summary>Opens the directory, creating it (mode 0700) if needed.</summary>
+    /// <param name="root">The directory.</param>
+    /// <param name="refusedFile">Is told of a lease file that can't be used, with what is wrong; once a version of the file.</param>
     /// <exception cref="IOException">It can't be created or read.</exception>
-    public FileLeaseDirectory(string root, ILogger logger)
+    public FileLeaseDirectory(string root, Action<string, string> refusedFile)
     {
         Root = root;
-        _logger = logger;
+        _refusedFile = refusedFile;
         Prepare(root);
         Scan();
     }
@@ -219,7 +220,7 @@ public sealed class FileLeaseDirectory : ILeaseDirectory
         }
 
         _refused[file.Name] = file.LastWriteTimeUtc;
-        GatewayLog.LeaseFileRefused(_logger, file.FullName, problem);
+        _refusedFile(file.FullName, problem);
         return false;
     }
 }

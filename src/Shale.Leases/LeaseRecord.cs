@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Serialization;
 
-namespace Shale.Gateway.Leases;
+namespace Shale.Leases;
 
 /// <summary>One lease as its provider's side knows it: who may come in, what runs, what it costs. The format of a file in the lease directory (docs/LEASES.md).</summary>
 public sealed record LeaseRecord

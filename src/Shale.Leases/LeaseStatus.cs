@@ -1,6 +1,6 @@
 using System.Text.Json.Serialization;
 
-namespace Shale.Gateway.Leases;
+namespace Shale.Leases;
 
 /// <summary>What the gateway says of a lease it serves; the file <c>status/ID.json</c> beside the lease directory.</summary>
 public sealed record LeaseStatus

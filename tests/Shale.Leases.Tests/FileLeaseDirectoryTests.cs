@@ -1,8 +1,6 @@
-using Microsoft.Extensions.Logging.Abstractions;
-using Shale.Gateway.Leases;
 using Xunit;
 
-namespace Shale.Gateway.Tests.Leases;
+namespace Shale.Leases.Tests;
 
 public sealed class FileLeaseDirectoryTests : IDisposable
 {
@@ -88,7 +86,7 @@ public sealed class FileLeaseDirectoryTests : IDisposable
         Assert.Equal(status, FileLeaseDirectory.ReadStatus(_root, 5));
     }
 
-    private FileLeaseDirectory Open() => new(_root, NullLogger.Instance);
+    private FileLeaseDirectory Open() => new(_root, (_, _) => { });
 
     private static LeaseRecord Lease(ulong id) => new() { Id = id, AuthorizedKeys = ["ssh-ed25519 AAAA"], Container = new ContainerTerms { Image = "shale/debian:12" } };
 }

@@ -1,4 +1,4 @@
-namespace Shale.Gateway.Leases;
+namespace Shale.Leases;
 
 /// <summary>Where the gateway learns its leases from: a directory of files, written by <c>shale lease-container</c> or by the operator.</summary>
 public interface ILeaseDirectory

@@ -1,8 +1,10 @@
-namespace Shale.Gateway.Leases;
+namespace Shale.Leases;
 
 /// <summary>Replaces a file by rename after its bytes are on disk.</summary>
-internal static class AtomicFile
+public static class AtomicFile
 {
+    /// <summary>Writes a file (mode 0600): whole, or not at all.</summary>
+    /// <exception cref="IOException">The disk is full or the folder can't be written.</exception>
     public static void Write(string path, ReadOnlySpan<byte> content)
     {
         var temporary = $"{path}.{Environment.ProcessId}.{Environment.CurrentManagedThreadId}.tmp";

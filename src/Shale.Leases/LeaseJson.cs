@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
-namespace Shale.Gateway.Leases;
+namespace Shale.Leases;
 
 /// <summary>The JSON of lease records and lease status: snake case, unknown members refused, so that a misspelt limit is not silently no limit.</summary>
 [JsonSourceGenerationOptions(
