@@ -65,6 +65,9 @@ internal static partial class GatewayLog
     [LoggerMessage(1306, LogLevel.Warning, "The voucher log in {Folder} ended in {Bytes} bytes of an append that a crash cut short; nobody was told of it, and it was cut off.")]
     public static partial void LogCutOff(ILogger logger, string folder, long bytes);
 
+    [LoggerMessage(1307, LogLevel.Warning, "Lease {Lease}: the probe {Probe} failed: {Problem}")]
+    public static partial void ProbeFailed(ILogger logger, ulong lease, string probe, string problem);
+
     [LoggerMessage(1400, LogLevel.Information, "Serving SSH on {Endpoint}; host keys {Fingerprints}.")]
     public static partial void Listening(ILogger logger, string endpoint, string fingerprints);
 }

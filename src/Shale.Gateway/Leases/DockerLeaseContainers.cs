@@ -7,6 +7,7 @@ using Shale.Containers.Exec;
 using Shale.Containers.Files;
 using Shale.Containers.Leases;
 using Shale.Containers.Network;
+using Shale.Containers.Probes;
 
 namespace Shale.Gateway.Leases;
 
@@ -120,6 +121,8 @@ internal sealed class DockerLeaseContainers(LeaseHost host, string instance) : I
         public Task<ContainerListener> ListenTcpAsync(string address, int port, CancellationToken cancellation) => container.ListenTcpAsync(address, port, cancellation);
 
         public Task<ContainerListener> ListenUnixAsync(string path, CancellationToken cancellation) => container.ListenUnixAsync(Encoding.UTF8.GetBytes(path), null, cancellation);
+
+        public Task<ContainerStats> GetStatsAsync(CancellationToken cancellation) => container.GetStatsAsync(cancellation);
 
         public Task PauseAsync(CancellationToken cancellation) => container.PauseAsync(cancellation);
 

@@ -3,6 +3,7 @@ using Shale.Containers.Bandwidth;
 using Shale.Containers.Exec;
 using Shale.Containers.Files;
 using Shale.Containers.Network;
+using Shale.Containers.Probes;
 
 namespace Shale.Gateway.Leases;
 
@@ -38,6 +39,10 @@ public interface ILeaseContainer
     /// <summary>Listens on a Unix socket in the container.</summary>
     /// <exception cref="ForwardException">It can't be had.</exception>
     Task<ContainerListener> ListenUnixAsync(string path, CancellationToken cancellation);
+
+    /// <summary>What it uses at this moment.</summary>
+    /// <exception cref="IOException">The engine doesn't say.</exception>
+    Task<ContainerStats> GetStatsAsync(CancellationToken cancellation);
 
     /// <summary>Freezes every process. Done already: does nothing.</summary>
     Task PauseAsync(CancellationToken cancellation);

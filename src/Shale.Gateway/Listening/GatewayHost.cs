@@ -71,7 +71,7 @@ public sealed class GatewayHost : IAsyncDisposable
             var metrics = new GatewayMetrics();
             owned.Add(new Owned(metrics));
             var directory = new FileLeaseDirectory(options.StateDirectory, (file, problem) => GatewayLog.LeaseFileRefused(logger, file, problem));
-            var gate = await OpenPaymentsAsync(options.StateDirectory, logger, owned).ConfigureAwait(false);
+            var gate = await OpenPaymentsAsync(options.StateDirectory, directory, logger, owned, cancellation).ConfigureAwait(false);
             var subsystem = new SubsystemCarrier(gate, TimeProvider.System);
             var leases = new LeaseManager(directory, new DockerLeaseContainers(engine, DockerLeaseContainers.Instance(options.StateDirectory)), gate, metrics, TimeProvider.System, logger);
             var keys = HostKeyStore.LoadOrCreate(Path.Combine(options.StateDirectory, "hostkeys"));
@@ -160,7 +160,7 @@ public sealed class GatewayHost : IAsyncDisposable
     }
 
     /// <summary>Opens the voucher log (its key is made on first start) and the meters.</summary>
-    private static async Task<PaymentGate> OpenPaymentsAsync(string folder, ILogger logger, List<IAsyncDisposable> owned)
+    private static async Task<PaymentGate> OpenPaymentsAsync(string folder, FileLeaseDirectory leases, ILogger logger, List<IAsyncDisposable> owned, CancellationToken cancellation)
     {
         var keyFile = Path.Combine(folder, "log.key");
         if (!File.Exists(keyFile))
@@ -168,7 +168,7 @@ public sealed class GatewayHost : IAsyncDisposable
             AtomicFile.Write(keyFile, RandomNumberGenerator.GetBytes(Ed25519.SeedSize));
         }
 
-        var seed = await File.ReadAllBytesAsync(keyFile).ConfigureAwait(false);
+        var seed = await File.ReadAllBytesAsync(keyFile, cancellation).ConfigureAwait(false);
         if (seed.Length != Ed25519.SeedSize)
         {
             throw new GatewayStartException($"{keyFile} is not a key of {Ed25519.SeedSize} bytes.", "Restore it from a backup; without it the voucher log can't go on.");
@@ -186,8 +186,11 @@ public sealed class GatewayHost : IAsyncDisposable
                 GatewayLog.LogCutOff(logger, Path.Combine(folder, "log"), log.Recovery.CutOffBytes);
             }
 
-            var gate = new PaymentGate(new PaymentServices(log, signer.Verifier.ToString(), new FileMeterStore(Path.Combine(folder, "meters")), TimeProvider.System, logger));
+            var meters = new FileMeterStore(Path.Combine(folder, "meters"));
+            var standings = await LogStanding.ReadAsync(log.Folder, PaymentGate.OldestUnread(leases.All, meters, log.Current.Size), log.Current.Size, cancellation).ConfigureAwait(false);
+            var gate = new PaymentGate(new PaymentServices(log, signer.Verifier.ToString(), meters, standings, NoSessionProbe.Instance, TimeProvider.System, logger));
             owned.Add(gate);
+            await gate.CloseForgottenAsync(leases.All).ConfigureAwait(false);
             return gate;
         }
         catch (VoucherLogException cause)

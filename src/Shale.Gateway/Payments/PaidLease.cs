@@ -29,11 +29,12 @@ internal sealed class PaidLease : IAsyncDisposable
     private readonly PaymentServices _services;
     private readonly Meter _meter;
     private readonly VoucherLogRecorder _recorder;
+    private readonly UsageProbe _usage;
     private readonly EdDsaPublicKey _payerKey;
     private readonly VoucherDomain _domain;
     private readonly ulong _chainId;
     private readonly byte[] _contract;
-    private readonly bool _isNew;
+    private readonly LeaseLog _log;
     private readonly ConcurrentDictionary<Payer, bool> _payers = new();
     private readonly CancellationTokenSource _stopping = new();
 
@@ -48,17 +49,26 @@ internal sealed class PaidLease : IAsyncDisposable
     private Task _charging = Task.CompletedTask;
     private long _savedAt;
     private MeterPhase? _applied;
-    private bool _pauseIsLogged;
+
+    // Nothing of a lease may be in the log before its opening.
+    private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public PaidLease(LeaseService lease, MeterTerms terms, EdDsaPublicKey payerKey, ulong chainId, byte[] contract, PaymentServices services)
     {
         (_lease, _services, _payerKey, _chainId, _contract) = (lease, services, payerKey, chainId, contract);
         _domain = VoucherDomain.Create(chainId, contract);
         var state = services.Meters.Load(lease.Id);
-        _isNew = state is null;
+        services.Standings.TryRemove(lease.Id, out var standing);
         _meter = new Meter(terms, state ?? MeterState.New(lease.Id), services.Time);
+        _log = new LeaseLog(lease.Id, state, standing, services);
+        if (standing?.Newest is { } newest)
+        {
+            // Nothing where the meter's file has it already.
+            _meter.TryRecover(newest.Voucher, newest.Statement);
+        }
+
         _recorder = new VoucherLogRecorder(services.Log, services.Time);
-        _pauseIsLogged = state?.Phase == MeterPhase.Paused;
+        _usage = new UsageProbe(lease, services);
         if (_meter.Snapshot().Phase == MeterPhase.Active)
         {
             _servable.SetResult();
@@ -68,12 +78,13 @@ internal sealed class PaidLease : IAsyncDisposable
     /// <summary>The meter, for the status of the lease.</summary>
     public Meter Meter => _meter;
 
-    public void RaiseDeposit(AttoFil deposit)
+    /// <summary>The deposit grew: first in the log, then in what is asked.</summary>
+    public async Task RaiseDepositAsync(AttoFil deposit)
     {
-        if (deposit > _meter.Terms.Deposit)
+        await _opened.Task.WaitAsync(_stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (deposit > _meter.Terms.Deposit && !_stopping.IsCancellationRequested && await _log.RaiseDepositAsync(deposit).ConfigureAwait(false))
         {
             _meter.RaiseDeposit(deposit);
-            _ = LogAsync(new DepositChanged(_lease.Id, Now(), deposit));
         }
     }
 
@@ -116,6 +127,7 @@ internal sealed class PaidLease : IAsyncDisposable
         Interlocked.Increment(ref _attaching);
         try
         {
+            await _opened.Task.WaitAsync(_stopping.Token).ConfigureAwait(false);
             payer = new Payer(connection, inner, new ChargeRound(_meter, inner, _recorder, _payerKey, _domain));
             var terms = _meter.Terms;
             var hello = new HelloMessage(
@@ -131,7 +143,12 @@ internal sealed class PaidLease : IAsyncDisposable
                 null,
                 default,
                 default);
-            var greeting = await payer.Round.GreetAsync(hello, _stopping.Token).ConfigureAwait(false);
+            RoundOutcome greeting;
+            using (_log.Begin())
+            {
+                greeting = await payer.Round.GreetAsync(hello, _stopping.Token).ConfigureAwait(false);
+            }
+
             await ActOnAsync(greeting).ConfigureAwait(false);
             if (greeting.Status == RoundStatus.Unpaid)
             {
@@ -169,7 +186,12 @@ internal sealed class PaidLease : IAsyncDisposable
         {
             try
             {
-                var outcome = await payer.Round.ChargeAsync(Readings(), isFinal: true, limit.Token).ConfigureAwait(false);
+                RoundOutcome outcome;
+                using (_log.Begin())
+                {
+                    outcome = await payer.Round.ChargeAsync(Readings(), isFinal: true, limit.Token).ConfigureAwait(false);
+                }
+
                 await payer.Inner.NotifyAsync(NoticeMessage.Plain(NoticeKind.Closing, reason, _services.Time.GetUtcNow()), limit.Token).ConfigureAwait(false);
                 if (outcome.Status is RoundStatus.Paid or RoundStatus.Idle)
                 {
@@ -183,8 +205,8 @@ internal sealed class PaidLease : IAsyncDisposable
         }
 
         var state = _meter.Snapshot();
-        var final = state.NewestStatement is { IsFinal: true } signed ? signed : Statement(state);
-        await LogAsync(new LeaseClosed(_lease.Id, Now(), reason.Length > 200 ? reason[..200] : reason, final.ToBytes())).ConfigureAwait(false);
+        var final = state.NewestStatement is { IsFinal: true } signed ? signed : LeaseLog.FinalStatement(state, _lease.BytesIn, _lease.BytesOut, _services.Log.Current);
+        await _log.CloseAsync(reason, final).ConfigureAwait(false);
         Save();
     }
 
@@ -203,15 +225,9 @@ internal sealed class PaidLease : IAsyncDisposable
 
     private async Task RunAsync()
     {
-        if (_isNew)
-        {
-            var terms = _meter.Terms;
-            // First the log, then the meter's own state: an entry too many is harmless, one too few is not.
-            await LogAsync(new LeaseOpened(
-                _lease.Id, Now(), _chainId, _contract, _payerKey.ToBytes(), terms.PricePerSecond, terms.Deposit, (uint)terms.Window.TotalMilliseconds, (uint)terms.Grace.TotalMilliseconds)).ConfigureAwait(false);
-            Save();
-        }
-
+        // The meter's file first: it says from where on the log is to be read after a crash.
+        Save();
+        await OpenAsync().ConfigureAwait(false);
         if (_meter.Snapshot().Phase == MeterPhase.Closed)
         {
             // Closed before the gateway was restarted; its record is still there.
@@ -235,6 +251,25 @@ internal sealed class PaidLease : IAsyncDisposable
         }
     }
 
+    /// <summary>Sees to it that the log says that the lease was opened, with its deposit, and whether it is paused.</summary>
+    private async Task OpenAsync()
+    {
+        var terms = _meter.Terms;
+        while (_log.Phase == LoggedPhase.None
+            ? !await _log.OpenAsync(_chainId, _contract, _payerKey.ToBytes(), terms).ConfigureAwait(false)
+            : _log.Phase != LoggedPhase.Closed && !await _log.RaiseDepositAsync(terms.Deposit).ConfigureAwait(false))
+        {
+            _unpaidBecause = "The provider can't record payments at the moment.";
+            _meter.SetOwnFault(true);
+            await Task.Delay(SaveInterval, _services.Time, _stopping.Token).ConfigureAwait(false);
+        }
+
+        _meter.SetOwnFault(false);
+        await _log.FollowAsync(_meter).ConfigureAwait(false);
+        Save();
+        _opened.TrySetResult();
+    }
+
     private async Task TickAsync()
     {
         switch (_meter.Tick())
@@ -248,10 +283,10 @@ internal sealed class PaidLease : IAsyncDisposable
 
                 break;
             case MeterAction.Pause:
+                // What runs is stopped first.
+                await ApplyAsync().ConfigureAwait(false);
                 Save();
-                var paused = _meter.Snapshot();
-                _pauseIsLogged = true;
-                await LogAsync(new LeasePauseChanged(_lease.Id, Now(), true, paused.ActiveMilliseconds, paused.PausedMilliseconds)).ConfigureAwait(false);
+                await _log.FollowAsync(_meter).ConfigureAwait(false);
                 _ = NotifyAsync(NoticeKind.Paused, Explain());
                 break;
             case MeterAction.Close:
@@ -324,7 +359,11 @@ internal sealed class PaidLease : IAsyncDisposable
             await _asking.WaitAsync(_stopping.Token).ConfigureAwait(false);
             try
             {
-                outcome = await payer.Round.ChargeAsync(Readings(), isFinal: false, _stopping.Token).ConfigureAwait(false);
+                using (_log.Begin())
+                {
+                    outcome = await payer.Round.ChargeAsync(Readings(), isFinal: false, _stopping.Token).ConfigureAwait(false);
+                }
+
                 if (payer.Inner.IsBroken)
                 {
                     await DropAsync(payer).ConfigureAwait(false);
@@ -338,8 +377,47 @@ internal sealed class PaidLease : IAsyncDisposable
             await ActOnAsync(outcome).ConfigureAwait(false);
             if (outcome.Status is RoundStatus.Paid or RoundStatus.Resumed)
             {
+                if (outcome.ProbeWanted.Length > 0)
+                {
+                    // Beside the charges: a probe may take its time.
+                    _ = ProbeAsync(payer, outcome.ProbeWanted);
+                }
+
                 return;
             }
+        }
+    }
+
+    /// <summary>Runs the probe that a payer asked for with its voucher, and tells it the result.</summary>
+    private async Task ProbeAsync(Payer payer, string name)
+    {
+        try
+        {
+            var report = name == UsageProbe.Name
+                ? await _usage.RunAsync(_stopping.Token).ConfigureAwait(false)
+                : await _services.Probe.RunAsync(_lease, name, _stopping.Token).ConfigureAwait(false);
+            if (report is null)
+            {
+                return;
+            }
+
+            await _asking.WaitAsync(_stopping.Token).ConfigureAwait(false);
+            try
+            {
+                await payer.Inner.ProbeAsync(new ProbeMessage(name, report), _stopping.Token).ConfigureAwait(false);
+            }
+            finally
+            {
+                _asking.Release();
+            }
+        }
+        catch (Exception cause) when (cause is OperationCanceledException or ObjectDisposedException)
+        {
+            // The lease or the gateway ends.
+        }
+        catch (IOException error)
+        {
+            GatewayLog.ProbeFailed(_services.Logger, _lease.Id, name, error.Message);
         }
     }
 
@@ -364,14 +442,8 @@ internal sealed class PaidLease : IAsyncDisposable
                 _unpaidBecause = "";
                 Save();
                 await ApplyAsync().ConfigureAwait(false);
-                if (_pauseIsLogged)
+                if (await _log.FollowAsync(_meter).ConfigureAwait(false))
                 {
-                    // The wait for the first payment is no pause: nothing had run.
-                    _pauseIsLogged = false;
-                    // The credited statement's time: the meter has run on since.
-                    var state = _meter.Snapshot();
-                    var active = state.NewestStatement?.ActiveMilliseconds ?? state.ActiveMilliseconds;
-                    await LogAsync(new LeasePauseChanged(_lease.Id, Now(), false, active, state.PausedMilliseconds)).ConfigureAwait(false);
                     _ = NotifyAsync(NoticeKind.Resumed, $"{_lease.Record.Name} goes on.");
                 }
 
@@ -420,34 +492,7 @@ internal sealed class PaidLease : IAsyncDisposable
         }
     }
 
-    private async Task LogAsync(LogEntry entry)
-    {
-        try
-        {
-            await _services.Log.AppendAsync(entry.ToBytes(), CancellationToken.None).ConfigureAwait(false);
-        }
-        catch (VoucherLogException error)
-        {
-            // No voucher is lost by this; the audit will see that the entry is missing.
-            GatewayLog.LogEntryNotWritten(_services.Logger, _lease.Id, entry.GetType().Name, error.Message);
-        }
-    }
-
     private MeterReadings Readings() => new() { BytesIn = _lease.BytesIn, BytesOut = _lease.BytesOut };
-
-    private MeterStatement Statement(MeterState state) => new()
-    {
-        LeaseId = _lease.Id,
-        Sequence = state.Sequence + 1,
-        IsFinal = true,
-        ActiveMilliseconds = state.ActiveMilliseconds,
-        PausedMilliseconds = state.PausedMilliseconds,
-        BytesIn = Math.Max(_lease.BytesIn, state.NewestStatement?.BytesIn ?? 0),
-        BytesOut = Math.Max(_lease.BytesOut, state.NewestStatement?.BytesOut ?? 0),
-        WindowMilliseconds = 0,
-        LogSize = (ulong)_services.Log.Current.Size,
-        LogRoot = _services.Log.Current.Root,
-    };
 
     private void Save()
     {
@@ -456,7 +501,7 @@ internal sealed class PaidLease : IAsyncDisposable
             _savedAt = _services.Time.GetTimestamp();
             try
             {
-                _services.Meters.Save(_meter.Snapshot());
+                _services.Meters.Save(_log.Stamp(_meter.Snapshot));
             }
             catch (IOException error)
             {
@@ -465,8 +510,6 @@ internal sealed class PaidLease : IAsyncDisposable
             }
         }
     }
-
-    private long Now() => _services.Time.GetUtcNow().ToUnixTimeMilliseconds();
 
     /// <summary>A payer that is charged.</summary>
     internal sealed record Payer(SshServerConnection Connection, IPayer Inner, ChargeRound Round)

@@ -15,9 +15,11 @@ namespace Shale.Gateway.Payments;
 /// <param name="Log">The voucher log.</param>
 /// <param name="LogVerifier">The log's public key, one line.</param>
 /// <param name="Meters">Where meters are kept.</param>
+/// <param name="Standings">What the log held of leases when it was opened and their meters may not know yet; each is taken up once.</param>
+/// <param name="Probe">Runs the probes that payers ask for.</param>
 /// <param name="Time">The clock.</param>
 /// <param name="Logger">Where the operator reads.</param>
-internal sealed record PaymentServices(IVoucherLog Log, string LogVerifier, FileMeterStore Meters, TimeProvider Time, ILogger Logger);
+internal sealed record PaymentServices(IVoucherLog Log, string LogVerifier, FileMeterStore Meters, ConcurrentDictionary<ulong, LogStanding> Standings, ISessionProbe Probe, TimeProvider Time, ILogger Logger);
 
 /// <summary>Lets a lease be served while it is paid; a lease without a price always.</summary>
 internal sealed class PaymentGate(PaymentServices services) : IServiceGate, IAsyncDisposable
@@ -54,7 +56,7 @@ internal sealed class PaymentGate(PaymentServices services) : IServiceGate, IAsy
         {
             if (_leases.TryGetValue(lease.Id, out var paid))
             {
-                paid.RaiseDeposit(Amount(terms.Deposit, "deposit"));
+                _ = paid.RaiseDepositAsync(Amount(terms.Deposit, "deposit"));
                 return;
             }
 
@@ -87,6 +89,57 @@ internal sealed class PaymentGate(PaymentServices services) : IServiceGate, IAsy
         }
 
         _leases.Clear();
+    }
+
+    /// <summary>The first entry of the log that a meter may not know; 0 where the file of a lease in the directory is missing.</summary>
+    public static long OldestUnread(IEnumerable<LeaseRecord> leases, FileMeterStore meters, long size)
+    {
+        foreach (var lease in leases.Where(l => l.Payment is not null).Select(l => l.Id).Union(meters.Leases))
+        {
+            var state = Load(meters, lease);
+            if (state?.LoggedPhase != LoggedPhase.Closed)
+            {
+                size = Math.Min(size, (long)(state?.LogSize ?? 0));
+            }
+        }
+
+        return size;
+    }
+
+    /// <summary>Writes the closing of leases that ended while the gateway was down, or was stopped in the middle of it: their records are gone, their meters say that they were open.</summary>
+    public async Task CloseForgottenAsync(IEnumerable<LeaseRecord> leases)
+    {
+        foreach (var lease in services.Meters.Leases.Except(leases.Select(l => l.Id)).ToArray())
+        {
+            if (Load(services.Meters, lease) is not { } state || state.LoggedPhase == LoggedPhase.Closed)
+            {
+                continue;
+            }
+
+            services.Standings.TryRemove(lease, out var standing);
+            var log = new LeaseLog(lease, state, standing, services);
+            if (standing?.Newest is { } newest)
+            {
+                state = state with { Newest = newest.Voucher, NewestStatement = newest.Statement };
+            }
+
+            var final = state.NewestStatement is { IsFinal: true } signed ? signed : LeaseLog.FinalStatement(state, 0, 0, services.Log.Current);
+            await log.CloseAsync("The lease ended while the gateway was down.", final).ConfigureAwait(false);
+            services.Meters.Save(log.Stamp(() => state with { Phase = MeterPhase.Closed }));
+        }
+    }
+
+    private static MeterState? Load(FileMeterStore meters, ulong lease)
+    {
+        try
+        {
+            return meters.Load(lease);
+        }
+        catch (Exception error) when (error is IOException or InvalidDataException)
+        {
+            // Said when the lease is taken up, which it can't be with such a file.
+            return null;
+        }
     }
 
     private PaidLease Create(LeaseService lease, PaymentTerms terms)

@@ -85,7 +85,7 @@ public sealed class ChargeRound
 
         _agentLogSize = (long)Math.Min(answer.Message.LogSize, long.MaxValue);
         _meter.SetClientWindow(TimeSpan.FromMilliseconds(answer.Message.WindowMilliseconds));
-        if (answer.Message.Standing is not { } theirs || theirs.Voucher.Voucher.Cumulative <= _meter.Snapshot().Authorised)
+        if (answer.Message.Standing is not { } theirs || !_meter.IsNewer(theirs.Voucher, theirs.Statement))
         {
             return new RoundOutcome(RoundStatus.Idle);
         }
@@ -103,7 +103,7 @@ public sealed class ChargeRound
         await _meter.WriteTurn.WaitAsync(cancellation);
         try
         {
-            if (theirs.Voucher.Voucher.Cumulative <= _meter.Snapshot().Authorised)
+            if (!_meter.IsNewer(theirs.Voucher, theirs.Statement))
             {
                 return new RoundOutcome(RoundStatus.Idle);
             }

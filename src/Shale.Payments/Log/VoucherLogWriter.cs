@@ -48,6 +48,9 @@ public sealed class VoucherLogWriter : IVoucherLog, IAsyncDisposable
         _loop = Task.Factory.StartNew(WriteLoop, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
+    /// <summary>The log's folder.</summary>
+    public string Folder => _folder;
+
     /// <summary>What opening found.</summary>
     public LogRecovery Recovery { get; }
 

@@ -35,6 +35,22 @@ public sealed class FileMeterStore
                 $"{PathOf(leaseId)} is damaged. Remove it: the lease's newest voucher is in the log and at the payer's agent, and the meter goes on from there.");
     }
 
+    /// <summary>The leases that have a state here.</summary>
+    public IEnumerable<ulong> Leases
+    {
+        get
+        {
+            foreach (string path in Directory.EnumerateFiles(_folder, "lease-*.meter"))
+            {
+                string name = Path.GetFileNameWithoutExtension(path);
+                if (ulong.TryParse(name.AsSpan(name.IndexOf('-', StringComparison.Ordinal) + 1), NumberStyles.None, CultureInfo.InvariantCulture, out ulong lease))
+                {
+                    yield return lease;
+                }
+            }
+        }
+    }
+
     /// <summary>Stores a state durably.</summary>
     /// <exception cref="IOException">It can't be written; the old one stays.</exception>
     public void Save(MeterState state) => Durable.Replace(PathOf(state.LeaseId), state.ToBytes());

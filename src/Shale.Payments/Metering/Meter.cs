@@ -94,9 +94,9 @@ public sealed class Meter
 
     /// <summary>
     /// Held from the check of a voucher to its credit: vouchers reach the log in the order in which they are credited, so that
-    /// the log's amounts never fall.
+    /// the log's amounts never fall. Whoever writes what the meter says (a pause) holds it too, or a voucher would come between.
     /// </summary>
-    internal SemaphoreSlim WriteTurn { get; } = new(1, 1);
+    public SemaphoreSlim WriteTurn { get; } = new(1, 1);
 
     /// <summary>Goes on from a stored state. Time between the state's making and now is not metered: the gateway was down.</summary>
     public Meter(MeterTerms terms, MeterState state, TimeProvider time)
@@ -292,9 +292,18 @@ public sealed class Meter
         }
     }
 
+    /// <summary>Whether a voucher of this lease is newer than the newest known: for more, or for a later statement of the same amount, as a final one may be.</summary>
+    public bool IsNewer(SignedVoucher voucher, MeterStatement statement)
+    {
+        lock (_lock)
+        {
+            return IsNewerLocked(voucher, statement);
+        }
+    }
+
     /// <summary>
-    /// Takes over a voucher that the agent brought to its hello and that this side lost: its signature is good and it is durable
-    /// here by now. The time that it must have paid for counts as served.
+    /// Takes over a voucher that the agent brought to its hello, or that the voucher log holds, and that this meter's state lost: its
+    /// signature is good and it is durable here by now. The time that it must have paid for counts as served.
     /// </summary>
     public CreditResult TryRecover(SignedVoucher voucher, MeterStatement statement)
     {
@@ -307,7 +316,7 @@ public sealed class Meter
                 return CreditResult.Foreign;
             }
 
-            if (voucher.Voucher.Cumulative <= _state.Authorised)
+            if (!IsNewerLocked(voucher, statement))
             {
                 return CreditResult.Backwards;
             }
@@ -331,6 +340,9 @@ public sealed class Meter
                 ActiveMilliseconds = Math.Max(_state.ActiveMilliseconds, Math.Min(served, paid)),
                 PausedMilliseconds = Math.Max(_state.PausedMilliseconds, Math.Min(statement.PausedMilliseconds, PauseCap(_state) - 1)),
                 WindowMilliseconds = Math.Max(_state.WindowMilliseconds, (uint)window),
+
+                // Nothing follows a final statement.
+                Phase = statement.IsFinal ? MeterPhase.Closed : _state.Phase,
             };
             return Adopt(voucher, statement);
         }
@@ -371,6 +383,10 @@ public sealed class Meter
             },
             asked);
     }
+
+    private bool IsNewerLocked(SignedVoucher voucher, MeterStatement statement) =>
+        voucher.Voucher.Cumulative > _state.Authorised ||
+        (voucher.Voucher.Cumulative == _state.Authorised && _state.NewestStatement is { } newest && statement.Sequence > newest.Sequence);
 
     private CreditResult CheckLocked(MeterCharge charge, SignedVoucher voucher)
     {

@@ -21,6 +21,22 @@ public enum MeterPhase : byte
     Closed = 4,
 }
 
+/// <summary>What the voucher log says of a lease beside its vouchers.</summary>
+public enum LoggedPhase : byte
+{
+    /// <summary>Nothing: its opening is not in the log yet.</summary>
+    None = 0,
+
+    /// <summary>Opened, and not paused since or resumed.</summary>
+    Open = 1,
+
+    /// <summary>Paused.</summary>
+    Paused = 2,
+
+    /// <summary>Closed: no more entries of the gateway's.</summary>
+    Closed = 3,
+}
+
 /// <summary>
 /// What a meter has to remember, as one immutable value. The three counters of the protocol: authorised (the newest voucher),
 /// consumed (metered), settled (on chain).
@@ -62,6 +78,15 @@ public sealed record MeterState
     /// <summary>The longest window that a voucher of this lease was asked with, in milliseconds.</summary>
     public uint WindowMilliseconds { get; init; }
 
+    /// <summary>The voucher log's entries that this state knows of; what the log holds of the lease behind them is taken up after a crash.</summary>
+    public ulong LogSize { get; init; }
+
+    /// <summary>What those entries say of the lease.</summary>
+    public LoggedPhase LoggedPhase { get; init; }
+
+    /// <summary>The deposit that they name.</summary>
+    public AttoFil LoggedDeposit { get; init; }
+
     /// <summary>Authorised: the newest voucher's amount.</summary>
     public AttoFil Authorised => Newest?.Voucher.Cumulative ?? AttoFil.Zero;
 
@@ -96,9 +121,13 @@ public sealed record MeterState
         writer.WriteUInt64(PausedMilliseconds);
         writer.WriteUInt64(CurrentPauseMilliseconds);
         writer.WriteUInt32(WindowMilliseconds);
-        Span<byte> settled = stackalloc byte[AttoFil.Size];
-        Settled.Write(settled);
-        writer.WriteBytes(settled);
+        Span<byte> amount = stackalloc byte[AttoFil.Size];
+        Settled.Write(amount);
+        writer.WriteBytes(amount);
+        writer.WriteUInt64(LogSize);
+        writer.WriteByte((byte)LoggedPhase);
+        LoggedDeposit.Write(amount);
+        writer.WriteBytes(amount);
         writer.WriteString(Newest is null ? default : Newest.Bytes.Span);
         writer.WriteString(NewestStatement is null ? [] : NewestStatement.ToBytes());
         writer.WriteBytes(SHA256.HashData(buffer.WrittenSpan));
@@ -126,6 +155,9 @@ public sealed record MeterState
             !reader.TryReadUInt64(out ulong currentPause) ||
             !reader.TryReadUInt32(out uint window) ||
             !reader.TryReadBytes(AttoFil.Size, out ReadOnlySpan<byte> settled) ||
+            !reader.TryReadUInt64(out ulong logSize) || logSize > long.MaxValue ||
+            !reader.TryReadByte(out byte logged) || logged > (byte)LoggedPhase.Closed ||
+            !reader.TryReadBytes(AttoFil.Size, out ReadOnlySpan<byte> deposit) ||
             !reader.TryReadString(SignedVoucher.Size, out ReadOnlySpan<byte> voucher) ||
             !(voucher.IsEmpty || SignedVoucher.TryRead(voucher, out newest)) ||
             !reader.TryReadString(MeterStatement.MaxSize, out ReadOnlySpan<byte> statementBytes) ||
@@ -145,6 +177,9 @@ public sealed record MeterState
             CurrentPauseMilliseconds = currentPause,
             WindowMilliseconds = window,
             Settled = AttoFil.Read(settled),
+            LogSize = logSize,
+            LoggedPhase = (LoggedPhase)logged,
+            LoggedDeposit = AttoFil.Read(deposit),
             Newest = newest,
             NewestStatement = statement,
         };
