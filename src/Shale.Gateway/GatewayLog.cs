@@ -62,6 +62,9 @@ internal static partial class GatewayLog
     [LoggerMessage(1305, LogLevel.Error, "Lease {Lease}: its meter was not saved: {Problem}")]
     public static partial void MeterNotSaved(ILogger logger, ulong lease, string problem);
 
+    [LoggerMessage(1307, LogLevel.Error, "Lease {Lease}: a settlement of it is not in the voucher log: {Problem}")]
+    public static partial void SettlementNotRecorded(ILogger logger, ulong lease, string problem);
+
     [LoggerMessage(1306, LogLevel.Warning, "The voucher log in {Folder} ended in {Bytes} bytes of an append that a crash cut short; nobody was told of it, and it was cut off.")]
     public static partial void LogCutOff(ILogger logger, string folder, long bytes);
 

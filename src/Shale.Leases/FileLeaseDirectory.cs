@@ -110,6 +110,17 @@ public sealed class FileLeaseDirectory : ILeaseDirectory
         }
     }
 
+    /// <summary>How many settlements of a lease are in the voucher log; 0 where nobody wrote it down.</summary>
+    public static int ReadRecordedSettlements(string root, ulong id)
+    {
+        var path = SettledPath(root, id);
+        return File.Exists(path) && int.TryParse(File.ReadAllText(path), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0;
+    }
+
+    /// <summary>Writes down that the settlements of a lease up to this number are in the voucher log.</summary>
+    public static void WriteRecordedSettlements(string root, ulong id, int number) =>
+        AtomicFile.Write(SettledPath(root, id), System.Text.Encoding.ASCII.GetBytes(number.ToString(CultureInfo.InvariantCulture)));
+
     /// <summary>A number that no lease of this directory has or had: one above the highest, kept in the file <c>next</c>.</summary>
     public static ulong TakeId(string root)
     {
@@ -131,7 +142,9 @@ public sealed class FileLeaseDirectory : ILeaseDirectory
         return next;
     }
 
-    private static void Prepare(string root)
+    /// <summary>Makes the directory (mode 0700) if needed.</summary>
+    /// <exception cref="IOException">It can't be made.</exception>
+    public static void Prepare(string root)
     {
         foreach (var folder in new[] { root, LeaseFolder(root), StatusFolder(root) })
         {
@@ -146,6 +159,8 @@ public sealed class FileLeaseDirectory : ILeaseDirectory
     private static string LeasePath(string root, ulong id) => Path.Combine(LeaseFolder(root), id.ToString(CultureInfo.InvariantCulture) + ".json");
 
     private static string StatusPath(string root, ulong id) => Path.Combine(StatusFolder(root), id.ToString(CultureInfo.InvariantCulture) + ".json");
+
+    private static string SettledPath(string root, ulong id) => Path.Combine(StatusFolder(root), id.ToString(CultureInfo.InvariantCulture) + ".settled");
 
     private List<LeaseRecord> Scan()
     {

@@ -42,6 +42,9 @@ public sealed record LeaseRecord
     /// <summary>When the lease ends by its terms; null: open-ended.</summary>
     public DateTimeOffset? EndsAt { get; init; }
 
+    /// <summary>Settlements of this lease that are final on chain and not yet known to be in the voucher log, in their order.</summary>
+    public IReadOnlyList<SettlementNote> Settlements { get; init; } = [];
+
     /// <summary>The lease's name where a person reads it, and its SSH host alias.</summary>
     [JsonIgnore]
     public string Name => "lease-" + Id.ToString(CultureInfo.InvariantCulture);
@@ -128,4 +131,32 @@ public sealed record PaymentTerms
 
     /// <summary>Seconds of unpaid service before the container is paused. Default 10.</summary>
     public int GraceSeconds { get; init; } = 10;
+}
+
+/// <summary>A settlement with this lease's share, final on chain: the gateway writes it into the voucher log and tells the client's agent.</summary>
+public sealed record SettlementNote
+{
+    /// <summary>Counts the lease's settlements, from 1.</summary>
+    public required int Number { get; init; }
+
+    /// <summary>The transaction's hash, 32 bytes in hex with <c>0x</c>.</summary>
+    public required string Transaction { get; init; }
+
+    /// <summary>The provider's page.</summary>
+    public required uint Page { get; init; }
+
+    /// <summary>The lease's slot in it.</summary>
+    public required uint Slot { get; init; }
+
+    /// <summary>Everything claimed on the lease so far, in attoFIL, a decimal number.</summary>
+    public required string Claimed { get; init; }
+
+    /// <summary>The page's root after it, 32 bytes in hex with <c>0x</c>.</summary>
+    public required string NewRoot { get; init; }
+
+    /// <summary>The lease's new leaf: leaseId, Ax, Ay, deposit, claimed; 32 bytes each in hex with <c>0x</c>.</summary>
+    public required IReadOnlyList<string> Leaf { get; init; }
+
+    /// <summary>The leaf's siblings under the root, its own first, 32 bytes each in hex with <c>0x</c>: with the leaf, what the client's exit needs.</summary>
+    public required IReadOnlyList<string> Siblings { get; init; }
 }

@@ -11,13 +11,14 @@ public sealed class LeaseManager
     private readonly FileLeaseDirectory _directory;
     private readonly ILeaseContainers _containers;
     private readonly IServiceGate _gate;
+    private readonly Func<LeaseRecord, Task> _settlements;
     private readonly GatewayMetrics _metrics;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
 
-    /// <summary>Serves nothing yet: see <see cref="RunAsync"/>.</summary>
-    public LeaseManager(FileLeaseDirectory directory, ILeaseContainers containers, IServiceGate gate, GatewayMetrics metrics, TimeProvider time, ILogger logger) =>
-        (_directory, _containers, _gate, _metrics, _time, _logger) = (directory, containers, gate, metrics, time, logger);
+    /// <summary>Serves nothing yet: see <see cref="RunAsync"/>. <paramref name="settlements"/> is shown every record, of leases that are over too.</summary>
+    public LeaseManager(FileLeaseDirectory directory, ILeaseContainers containers, IServiceGate gate, Func<LeaseRecord, Task> settlements, GatewayMetrics metrics, TimeProvider time, ILogger logger) =>
+        (_directory, _containers, _gate, _settlements, _metrics, _time, _logger) = (directory, containers, gate, settlements, metrics, time, logger);
 
     /// <summary>The leases in service.</summary>
     public ICollection<LeaseService> Services => _services.Values;
@@ -32,6 +33,7 @@ public sealed class LeaseManager
         await foreach (var record in _directory.FollowAsync(cancellation).ConfigureAwait(false))
         {
             Apply(record);
+            await _settlements(record).ConfigureAwait(false);
         }
     }
 

@@ -71,9 +71,9 @@ public sealed class GatewayHost : IAsyncDisposable
             var metrics = new GatewayMetrics();
             owned.Add(new Owned(metrics));
             var directory = new FileLeaseDirectory(options.StateDirectory, (file, problem) => GatewayLog.LeaseFileRefused(logger, file, problem));
-            var gate = await OpenPaymentsAsync(options.StateDirectory, directory, logger, owned, cancellation).ConfigureAwait(false);
+            var (gate, settlements) = await OpenPaymentsAsync(options.StateDirectory, directory, logger, owned, cancellation).ConfigureAwait(false);
             var subsystem = new SubsystemCarrier(gate, TimeProvider.System);
-            var leases = new LeaseManager(directory, new DockerLeaseContainers(engine, DockerLeaseContainers.Instance(options.StateDirectory)), gate, metrics, TimeProvider.System, logger);
+            var leases = new LeaseManager(directory, new DockerLeaseContainers(engine, DockerLeaseContainers.Instance(options.StateDirectory)), gate, settlements.RecordAsync, metrics, TimeProvider.System, logger);
             var keys = HostKeyStore.LoadOrCreate(Path.Combine(options.StateDirectory, "hostkeys"));
             owned.AddRange(keys.Select(k => new Owned(k)));
             var ssh = new SshServerOptions
@@ -160,7 +160,7 @@ public sealed class GatewayHost : IAsyncDisposable
     }
 
     /// <summary>Opens the voucher log (its key is made on first start) and the meters.</summary>
-    private static async Task<PaymentGate> OpenPaymentsAsync(string folder, FileLeaseDirectory leases, ILogger logger, List<IAsyncDisposable> owned, CancellationToken cancellation)
+    private static async Task<(PaymentGate Gate, SettlementRecorder Settlements)> OpenPaymentsAsync(string folder, FileLeaseDirectory leases, ILogger logger, List<IAsyncDisposable> owned, CancellationToken cancellation)
     {
         var keyFile = Path.Combine(folder, "log.key");
         if (!File.Exists(keyFile))
@@ -191,7 +191,7 @@ public sealed class GatewayHost : IAsyncDisposable
             var gate = new PaymentGate(new PaymentServices(log, signer.Verifier.ToString(), meters, standings, NoSessionProbe.Instance, TimeProvider.System, logger));
             owned.Add(gate);
             await gate.CloseForgottenAsync(leases.All).ConfigureAwait(false);
-            return gate;
+            return (gate, new SettlementRecorder(folder, gate, log, TimeProvider.System, logger));
         }
         catch (VoucherLogException cause)
         {

@@ -88,6 +88,9 @@ internal sealed class PaidLease : IAsyncDisposable
         }
     }
 
+    /// <summary>Tells whoever pays; nothing waits for it.</summary>
+    public void Tell(NoticeMessage notice) => _ = NotifyAsync(notice);
+
     public void Start() => _loop = Task.Run(RunAsync);
 
     /// <summary>Waits until the lease is paid. Null: it is; else why not and what to run.</summary>
@@ -469,7 +472,9 @@ internal sealed class PaidLease : IAsyncDisposable
             : $"{name} is not paid: connect with 'shale ssh {id}', or run 'shale agent keep {id}' beside ssh, scp or sftp.";
     }
 
-    private async Task NotifyAsync(NoticeKind kind, string text)
+    private Task NotifyAsync(NoticeKind kind, string text) => NotifyAsync(NoticeMessage.Plain(kind, text, _services.Time.GetUtcNow()));
+
+    private async Task NotifyAsync(NoticeMessage notice)
     {
         try
         {
@@ -478,7 +483,7 @@ internal sealed class PaidLease : IAsyncDisposable
             {
                 foreach (var payer in _payers.Keys)
                 {
-                    await payer.Inner.NotifyAsync(NoticeMessage.Plain(kind, text, _services.Time.GetUtcNow()), _stopping.Token).ConfigureAwait(false);
+                    await payer.Inner.NotifyAsync(notice, _stopping.Token).ConfigureAwait(false);
                 }
             }
             finally
