@@ -123,6 +123,9 @@ internal static unsafe partial class LibCrypto
     [LibraryImport(Library, EntryPoint = "EVP_EncryptUpdate")]
     internal static partial int EncryptUpdate(CipherContextHandle context, byte* output, int* written, byte* input, int length);
 
+    [LibraryImport(Library, EntryPoint = "EVP_PBE_scrypt")]
+    internal static partial int Scrypt(byte* passphrase, nuint passphraseLength, byte* salt, nuint saltLength, ulong n, ulong r, ulong p, ulong maxMemory, byte* key, nuint keyLength);
+
     [LibraryImport(Library, EntryPoint = "EVP_MAC_fetch")]
     internal static partial nint FetchMac(nint library, byte* algorithm, byte* properties);
 

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
+using Shale.Crypto;
 
 namespace Shale.Data.Cids;
 

@@ -1,4 +1,5 @@
 using System.Text;
+using Shale.Crypto;
 using Shale.Data.Cids;
 using Shale.Data.Tests.Support;
 using Xunit;

@@ -1,10 +1,13 @@
 using System.Buffers.Binary;
 using System.Numerics;
 
-namespace Shale.Data.Cids;
+namespace Shale.Crypto;
 
-/// <summary>BLAKE2b (RFC 7693) without a key. The BCL and OpenSSL have only the 512-bit form; CIDs use 256 bits.</summary>
-internal static class Blake2b
+/// <summary>
+/// BLAKE2b (RFC 7693) without a key. The BCL has none and OpenSSL 3.0 only the 512-bit form; CIDs use 256 bits, Filecoin addresses 160 and 32. The length is part of what is
+/// hashed, so that a shorter digest is no prefix of a longer one.
+/// </summary>
+public static class Blake2b
 {
     private const int BlockLength = 128;
 
@@ -29,7 +32,10 @@ internal static class Blake2b
         10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0,
     ];
 
-    /// <summary>Hashes <paramref name="source"/> to as many bytes as <paramref name="digest"/> has (1 to 64).</summary>
+    /// <summary>Hashes <paramref name="source"/> to as many bytes as <paramref name="digest"/> has.</summary>
+    /// <param name="source">Any length.</param>
+    /// <param name="digest">Receives 1 to 64 bytes.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The digest's span is empty or longer than 64 bytes.</exception>
     public static void HashData(ReadOnlySpan<byte> source, Span<byte> digest)
     {
         ArgumentOutOfRangeException.ThrowIfZero(digest.Length);
