@@ -7,7 +7,7 @@ public sealed class Blake2bTests
 {
     // Python's hashlib is the reference implementation's C code.
     [Fact]
-    public void Digest_OfEveryLengthAndManyMessages_IsPythons()
+    public async Task Digest_OfEveryLengthAndManyMessages_IsPythons()
     {
         var random = new Random(7693);
         var lines = new StringBuilder();
@@ -29,8 +29,8 @@ public sealed class Blake2bTests
         var answers = python.StandardOutput.ReadToEndAsync();
         python.StandardInput.Write(lines);
         python.StandardInput.Close();
-        Assert.Equal(expected, answers.Result.Split('\n', StringSplitOptions.RemoveEmptyEntries));
-        python.WaitForExit();
+        Assert.Equal(expected, (await answers).Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        await python.WaitForExitAsync();
         Assert.Equal(0, python.ExitCode);
     }
 

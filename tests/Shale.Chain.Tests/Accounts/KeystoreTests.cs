@@ -25,6 +25,19 @@ public sealed class KeystoreTests
         """,
     };
 
+    // "python_generated_test_with_odd_iv" of ethereum/tests' KeyStoreTests: a salt of 16 bytes, members in another order, an older member.
+    [Fact]
+    public void Keystore_OfEthereumsTests_GivesItsKey()
+    {
+        var json = """
+            {"version":3,"crypto":{"ciphertext":"ee75456c006b1e468133c5d2a916bacd3cf515ced4d9b021b5c59978007d1e87","version":1,"kdf":"pbkdf2",
+            "kdfparams":{"dklen":32,"c":262144,"prf":"hmac-sha256","salt":"504490577620f64f43d73f29479c2cf0"},"mac":"196815708465de9af7504144a1360d08874fc3c30bb0e648ce88fbc36830d35d",
+            "cipherparams":{"iv":"514ccc8c4fb3e60e5538e0cf1e27c233"},"cipher":"aes-128-ctr"},"id":"98d193c7-5174-4c7c-5345-c1daf95477b5"}
+            """u8;
+        Assert.Equal(KeystoreFault.None, Keystore.TryDecrypt(json, "foo", out var key));
+        Assert.Equal(Enumerable.Repeat((byte)1, 32), key);
+    }
+
     private static byte[] Key => Convert.FromHexString(Secret);
 
     [Theory]
