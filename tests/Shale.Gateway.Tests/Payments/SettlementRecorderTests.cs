@@ -53,7 +53,7 @@ public sealed class SettlementRecorderTests : IDisposable
 
     private SettlementRecorder Recorder()
     {
-        var services = new PaymentServices(_log, "", new FileMeterStore(Path.Combine(_root, "meters")), new(), new NoSessionProbe(), TimeProvider.System, NullLogger.Instance);
+        var services = new PaymentServices(_log, "", new FileMeterStore(Path.Combine(_root, "meters")), new(), NoSessionProbe.Instance, TimeProvider.System, NullLogger.Instance);
         return new SettlementRecorder(_root, new PaymentGate(services), _log, TimeProvider.System, NullLogger.Instance);
     }
 
