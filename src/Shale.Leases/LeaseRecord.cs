@@ -82,7 +82,7 @@ public sealed record ContainerTerms
     /// <summary>One limit each way over container network and SSH streams together, in bytes a second; 0: none.</summary>
     public long BandwidthBytesPerSecond { get; init; }
 
-    /// <summary>Read-only mounts, host path to container path.</summary>
+    /// <summary>Read-only mounts.</summary>
     public IReadOnlyList<MountTerms> Mounts { get; init; } = [];
 
     /// <summary>Published ports: <c>hostPort:containerPort</c>.</summary>
@@ -95,11 +95,14 @@ public sealed record ContainerTerms
 /// <summary>A read-only mount.</summary>
 public sealed record MountTerms
 {
-    /// <summary>What is mounted, for people and the audit: a CID with an optional path, or a host path.</summary>
+    /// <summary>What is mounted: a data set's CID with an optional path in it, or, for people and the audit, what is at <see cref="HostPath"/>.</summary>
     public string Source { get; init; } = "";
 
-    /// <summary>The absolute host path that holds the verified bytes.</summary>
-    public required string HostPath { get; init; }
+    /// <summary>
+    /// The absolute host path to bind as it is; empty: <see cref="Source"/> is a CID, which the gateway finds in its own store and verifies before
+    /// every start of the container. What a client asks for never comes in here.
+    /// </summary>
+    public string HostPath { get; init; } = "";
 
     /// <summary>The absolute path in the container.</summary>
     public required string Target { get; init; }

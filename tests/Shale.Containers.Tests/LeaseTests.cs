@@ -101,6 +101,46 @@ public sealed class LeaseTests(LeaseFixture leases)
         Assert.Equal("data set", await File.ReadAllTextAsync(file));
     }
 
+    [Fact]
+    public async Task Image_NamedByTheEnginesOwnId_IsFoundWithoutARegistry()
+    {
+        var id = (await leases.Host.Engine.InspectImageAsync(Busybox, Soon)).Id;
+        var lease = await leases.CreateAsync(new LeaseSpec { Image = "nobody.example/never-pushed@" + id });
+        Assert.Equal(id, lease.ImageId);
+        Assert.Equal(0, (await RunAsync(lease, Shell("true"))).Status.Code);
+    }
+
+    [Fact]
+    public async Task Image_ByDigest_IsLookedUpAsSuchThenAsAnIdThenPulled()
+    {
+        var asked = new ConcurrentQueue<string>();
+        using var engine = new FakeEngine(leases.Folder, async (stream, request) =>
+        {
+            asked.Enqueue(Uri.UnescapeDataString(request));
+            if (request.Contains("/version", StringComparison.Ordinal))
+            {
+                await FakeEngine.AnswerAsync(stream, 200, """{"Version":"20.10.0","ApiVersion":"1.41","MinAPIVersion":"1.12"}""");
+            }
+            else if (request.Contains("images/create", StringComparison.Ordinal))
+            {
+                await FakeEngine.AnswerAsync(stream, 200, """{"error":"no such repository"}""" + "\n");
+            }
+            else
+            {
+                await FakeEngine.AnswerAsync(stream, 404, """{"message":"no such image"}""");
+            }
+        });
+        await using var host = new LeaseHost(new LeaseHostOptions { StateDirectory = leases.Folder, Engine = engine.Endpoint });
+        var name = "debian@sha256:" + new string('a', 64);
+        var error = await Assert.ThrowsAsync<EngineException>(() => host.CreateAsync("t-digest", new LeaseSpec { Image = name }, null, Soon));
+        Assert.Contains("no such repository", error.Message, StringComparison.Ordinal);
+        var images = asked.Where(r => r.Contains("/images/", StringComparison.Ordinal)).ToArray();
+        Assert.Equal(3, images.Length);
+        Assert.Contains($"/images/{name}/json", images[0], StringComparison.Ordinal);
+        Assert.Contains($"/images/sha256:{new string('a', 64)}/json", images[1], StringComparison.Ordinal);
+        Assert.Contains("/images/create?fromImage=debian", images[2], StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(Debian)]
     [InlineData(Busybox)]

@@ -34,19 +34,35 @@ internal static class DatasetCommand
 
     internal static DatasetStore OpenStore(string folder) => Value(DatasetStore.Open(folder));
 
-    /// <summary>
-    /// Finds what <c>--mnt=CID[/path]:…</c> names and verifies it: the host path to bind read-only.
-    /// </summary>
+    /// <summary>Finds what <c>--mnt=CID[/path]:…</c> names and verifies it: the host path to bind read-only.</summary>
     internal static string ResolveMount(string store, string source, CancellationToken cancellation)
     {
-        var slash = source.IndexOf('/', StringComparison.Ordinal);
-        var cid = ParseCid(slash < 0 ? source : source[..slash]);
-        if (!Directory.Exists(store))
+        CheckMount(store, source);
+        var (cid, path) = SplitMount(source);
+        return Value(OpenStore(store).Mount(cid, path, null, cancellation)).HostPath;
+    }
+
+    /// <summary>Says early what is wrong with the source of a mount by CID, without hashing anything.</summary>
+    /// <param name="store">The store that has to have it; null: another process's.</param>
+    /// <param name="source">CID[/path].</param>
+    internal static void CheckMount(string? store, string source)
+    {
+        var (cid, _) = SplitMount(source);
+        if (store is not null && !Directory.Exists(store))
         {
             throw new CliError($"The data set {cid} is not in this provider's store: {store} does not exist.", "Add it with shale dataset add.", ExitCodes.NoInput);
         }
 
-        return Value(OpenStore(store).Mount(cid, slash < 0 ? "" : source[slash..], null, cancellation)).HostPath;
+        if (store is not null)
+        {
+            Value(OpenStore(store).Find(cid));
+        }
+    }
+
+    private static (Cid Cid, string Path) SplitMount(string source)
+    {
+        var slash = source.IndexOf('/', StringComparison.Ordinal);
+        return (ParseCid(slash < 0 ? source : source[..slash]), slash < 0 ? "" : source[slash..]);
     }
 
     internal static Cid ParseCid(string text)

@@ -35,17 +35,23 @@ internal sealed class GatewayCommandOptions
     private readonly Option<string?> _admin = new("--admin") { Description = "Address and port on this machine for metrics and status, for example 127.0.0.1:9422. Default: none." };
     private readonly Option<string?> _recordings = new("--record") { Description = "Folder for terminal recordings (asciicast), of leases whose terms allow it. Default: none." };
     private readonly Option<string?> _banner = new("--banner") { Description = "A line shown before login." };
+    private readonly Option<string?> _cache = new("--cache_dir", "--cache-dir", "--store") { Description = "The data set store, for mounts by CID. Default: STATE/data." };
     private readonly Option<bool> _verbose = new("--verbose", "-v") { Description = "Log every connection." };
 
     public void AddTo(Command command)
     {
-        foreach (var option in new Option[] { _state, _listen, _admin, _recordings, _banner, _verbose })
+        foreach (var option in new Option[] { _state, _listen, _admin, _recordings, _banner, _cache, _verbose })
         {
             command.Options.Add(option);
         }
     }
 
     public string StateDirectory(ParseResult parsed) => Path.GetFullPath(parsed.GetValue(_state)!);
+
+    /// <summary>The store of the gateway that these options start.</summary>
+    public string DataDirectory(ParseResult parsed) => Path.GetFullPath(parsed.GetValue(_cache) ?? Path.Combine(StateDirectory(parsed), "data"));
+
+    public bool NamesStore(ParseResult parsed) => parsed.GetValue(_cache) is not null;
 
     public IPEndPoint Listen(ParseResult parsed) => EndPoint(parsed.GetValue(_listen)!, "--listen", 22);
 
@@ -58,6 +64,7 @@ internal sealed class GatewayCommandOptions
             Admin = parsed.GetValue(_admin) is { } admin ? EndPoint(admin, "--admin", 9422) : null,
             RecordingDirectory = parsed.GetValue(_recordings),
             Banner = parsed.GetValue(_banner) is { } banner ? banner + "\n" : null,
+            DataDirectory = DataDirectory(parsed),
             LogLevel = parsed.GetValue(_verbose) ? LogLevel.Information : LogLevel.Warning,
         };
         try

@@ -23,7 +23,6 @@ internal static class LeaseContainerCommand
         var lease = new LeaseOptions();
         var gateway = new GatewayCommandOptions();
         var price = new PriceOptions();
-        var cache = new Option<string?>("--cache_dir", "--cache-dir") { Description = "The provider's data set store, for --mnt by CID. Default: STATE/data." };
         var ports = new Option<string[]>("--publish", "-p") { Description = "Publish a port of the container: HOST:CONTAINER. May be given often." };
         var jupyter = new Option<bool>("--jupyter") { Description = "Run JupyterLab in the container, published on port 8888; its token is printed." };
         var record = new Option<bool>("--allow_recording", "--allow-recording") { Description = "The lease's terms allow terminal recording." };
@@ -31,7 +30,7 @@ internal static class LeaseContainerCommand
         var detach = new Option<bool>("--detach", "-d") { Description = "Only add the lease; a gateway that runs on this state folder serves it." };
         var command = new Command(name, "Start one container to lease and serve it over SSH, without a chain") { Hidden = hidden };
         lease.AddTo(command);
-        foreach (var option in new Option[] { cache, ports, jupyter, record, agent, detach })
+        foreach (var option in new Option[] { ports, jupyter, record, agent, detach })
         {
             command.Options.Add(option);
         }
@@ -47,7 +46,7 @@ internal static class LeaseContainerCommand
             {
                 Id = 0,
                 AuthorizedKeys = LeaseOptions.ReadPublicKeys(parsed.GetValue(lease.PublicKey)),
-                Container = Terms(parsed, lease, ports, token, parsed.GetValue(cache) ?? Path.Combine(root, "data"), cancellation),
+                Container = Terms(parsed, lease, ports, token, text => Mount(text, gateway, parsed, parsed.GetValue(detach), cancellation)),
                 Payment = price.Read(parsed),
                 AllowAgentForwarding = parsed.GetValue(agent),
                 AllowRecording = parsed.GetValue(record),
@@ -58,7 +57,7 @@ internal static class LeaseContainerCommand
         return command;
     }
 
-    private static ContainerTerms Terms(ParseResult parsed, LeaseOptions lease, Option<string[]> ports, string? jupyterToken, string store, CancellationToken cancellation)
+    private static ContainerTerms Terms(ParseResult parsed, LeaseOptions lease, Option<string[]> ports, string? jupyterToken, Func<string, MountTerms> mount)
     {
         var published = (parsed.GetValue(ports) ?? []).ToList();
         if (jupyterToken is not null && !published.Any(p => p.EndsWith($":{JupyterPort}", StringComparison.Ordinal)))
@@ -73,7 +72,7 @@ internal static class LeaseContainerCommand
             MemoryBytes = parsed.GetValue(lease.Memory) is { } memory ? Quantity.Memory(memory, "--num_rams") : 0,
             Gpus = parsed.GetValue(lease.Gpus) ?? "",
             BandwidthBytesPerSecond = parsed.GetValue(lease.Bandwidth) is { } bandwidth ? Quantity.Bandwidth(bandwidth, "--bandwidth") : 0,
-            Mounts = [.. (parsed.GetValue(lease.Mounts) ?? []).Select(m => Mount(m, store, cancellation))],
+            Mounts = [.. (parsed.GetValue(lease.Mounts) ?? []).Select(mount)],
             Ports = published,
             Service = jupyterToken is null
                 ? []
@@ -81,7 +80,7 @@ internal static class LeaseContainerCommand
         };
     }
 
-    private static MountTerms Mount(string text, string store, CancellationToken cancellation)
+    private static MountTerms Mount(string text, GatewayCommandOptions gateway, ParseResult parsed, bool detach, CancellationToken cancellation)
     {
         var split = text.LastIndexOf(":/", StringComparison.Ordinal);
         if (split <= 0)
@@ -92,7 +91,15 @@ internal static class LeaseContainerCommand
         var (source, target) = (text[..split], text[(split + 1)..]);
         if (!source.StartsWith('/'))
         {
-            return new MountTerms { Source = source, HostPath = DatasetCommand.ResolveMount(store, source, cancellation), Target = target };
+            // The gateway that serves the lease finds it in its own store and verifies it. Only a store that a running gateway need not know is looked into from here.
+            var store = gateway.DataDirectory(parsed);
+            if (detach && gateway.NamesStore(parsed))
+            {
+                return new MountTerms { Source = source, HostPath = DatasetCommand.ResolveMount(store, source, cancellation), Target = target };
+            }
+
+            DatasetCommand.CheckMount(detach ? null : store, source);
+            return new MountTerms { Source = source, Target = target };
         }
 
         return File.Exists(source) || Directory.Exists(source)

@@ -352,7 +352,10 @@ public sealed partial class LeaseContainer : IAsyncDisposable
         }
 
         var address = inspect.NetworkSettings?.Networks?.Values.Select(n => n.IPAddress).FirstOrDefault(a => !string.IsNullOrEmpty(a));
-        return new LeaseContainerState(status, state.ExitCode, state.OOMKilled, state.StartedAt, ports, address);
+        return new LeaseContainerState(status, state.ExitCode, state.OOMKilled, state.StartedAt, ports, address)
+        {
+            Mounts = [.. (inspect.HostConfig.Mounts ?? []).Where(m => m.Target != ExecAgent.MountPoint).Select(m => new ReadOnlyMount(m.Source, m.Target))],
+        };
     }
 
     private async Task<ContainerInspect> InspectRunningAsync(CancellationToken cancellationToken)

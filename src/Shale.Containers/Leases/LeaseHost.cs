@@ -70,7 +70,7 @@ public sealed class LeaseHost : IAsyncDisposable
             }
         }
 
-        var image = await FindImageAsync(spec, progress, cancellationToken).ConfigureAwait(false);
+        var (image, imageName) = await FindImageAsync(spec, progress, cancellationToken).ConfigureAwait(false);
         var network = spec.Network ?? _options.Network;
         if (network == _options.Network)
         {
@@ -86,7 +86,7 @@ public sealed class LeaseHost : IAsyncDisposable
         LeaseContainer? container = null;
         try
         {
-            var made = await Engine.CreateContainerAsync(ContainerName(leaseId), Describe(leaseId, spec, image, network), cancellationToken).ConfigureAwait(false);
+            var made = await Engine.CreateContainerAsync(ContainerName(leaseId), Describe(leaseId, spec, image, imageName, network), cancellationToken).ConfigureAwait(false);
             id = made.Id;
             if (!Engine.Endpoint.IsLocal)
             {
@@ -295,22 +295,35 @@ public sealed class LeaseHost : IAsyncDisposable
         }
     }
 
-    private async Task<ImageInspect> FindImageAsync(LeaseSpec spec, IProgress<PullProgress>? progress, CancellationToken cancellationToken)
+    /// <summary>
+    /// Finds an image, or pulls it. NAME@sha256:DIGEST is looked up as the registry's digest, then as this engine's own ID: an image that
+    /// was imported or built here never was in a registry and has no other digest.
+    /// </summary>
+    /// <returns>The image, and how a container names it.</returns>
+    private async Task<(ImageInspect Image, string Name)> FindImageAsync(LeaseSpec spec, IProgress<PullProgress>? progress, CancellationToken cancellationToken)
     {
-        try
+        var at = spec.Image.IndexOf("@sha256:", StringComparison.Ordinal);
+        string[] names = at < 0 ? [spec.Image] : [spec.Image, spec.Image[(at + 1)..]];
+        EngineException? missing = null;
+        foreach (var name in names)
         {
-            return await Engine.InspectImageAsync(spec.Image, cancellationToken).ConfigureAwait(false);
-        }
-        catch (EngineException e) when (e.Failure == EngineFailure.NotFound)
-        {
-            if (!spec.PullMissingImage)
+            try
             {
-                throw new EngineException(EngineFailure.NotFound, $"The image {spec.Image} is not on this machine. Get it with 'docker pull {spec.Image}', or build it; 'docker images' lists what is there.", e) { Status = e.Status };
+                return (await Engine.InspectImageAsync(name, cancellationToken).ConfigureAwait(false), name);
+            }
+            catch (EngineException e) when (e.Failure == EngineFailure.NotFound)
+            {
+                missing = e;
             }
         }
 
+        if (!spec.PullMissingImage)
+        {
+            throw new EngineException(EngineFailure.NotFound, $"The image {spec.Image} is not on this machine. Get it with 'docker pull {spec.Image}', or build it; 'docker images' lists what is there.", missing!) { Status = missing!.Status };
+        }
+
         await Engine.PullImageAsync(spec.Image, line => progress?.Report(new PullProgress(line.Status ?? "", line.Id, line.ProgressDetail?.Current, line.ProgressDetail?.Total)), cancellationToken).ConfigureAwait(false);
-        return await Engine.InspectImageAsync(spec.Image, cancellationToken).ConfigureAwait(false);
+        return (await Engine.InspectImageAsync(spec.Image, cancellationToken).ConfigureAwait(false), spec.Image);
     }
 
     private async Task EnsureNetworkAsync(string name, CancellationToken cancellationToken)
@@ -339,7 +352,7 @@ public sealed class LeaseHost : IAsyncDisposable
         }
     }
 
-    private CreateContainer Describe(string leaseId, LeaseSpec spec, ImageInspect image, string network)
+    private CreateContainer Describe(string leaseId, LeaseSpec spec, ImageInspect image, string imageName, string network)
     {
         var mounts = spec.Mounts.Select(m => new MountPoint("bind", m.Source, m.Target, true, new BindOptions("rprivate"))).ToList();
         if (Engine.Endpoint.IsLocal)
@@ -355,7 +368,7 @@ public sealed class LeaseHost : IAsyncDisposable
 
         return new CreateContainer
         {
-            Image = spec.Image,
+            Image = imageName,
             Hostname = spec.Hostname ?? leaseId,
             User = "0:0", // process 1 and the helper; sessions get the lease's user
             Env = [.. spec.Environment.Select(e => e.Key + "=" + e.Value)],

@@ -5,7 +5,7 @@ namespace Shale.Containers.Leases;
 /// <summary>What a lease's container is: image, limits and what is mounted. Checked by <see cref="Validate"/> before anything is made.</summary>
 public sealed record LeaseSpec
 {
-    /// <summary>Image name or digest, as docker names it.</summary>
+    /// <summary>Image name or digest, as docker names it; the digest may be the engine's own ID of the image.</summary>
     public required string Image { get; init; }
 
     /// <summary>Processors that it may use at most, in thousandths (1500: one and a half); 0: no limit.</summary>

@@ -26,7 +26,11 @@ public enum LeaseContainerStatus
 /// <param name="StartedAt">When it last started.</param>
 /// <param name="Ports">Published ports as they really are: container port (for example "8888/tcp") and the address on this machine.</param>
 /// <param name="Address">Its IPv4 address; null without a network.</param>
-public sealed record LeaseContainerState(LeaseContainerStatus Status, int ExitCode, bool OutOfMemory, DateTimeOffset? StartedAt, IReadOnlyList<(string ContainerPort, string HostAddress, int HostPort)> Ports, string? Address);
+public sealed record LeaseContainerState(LeaseContainerStatus Status, int ExitCode, bool OutOfMemory, DateTimeOffset? StartedAt, IReadOnlyList<(string ContainerPort, string HostAddress, int HostPort)> Ports, string? Address)
+{
+    /// <summary>What of this machine it was made with; a stopped container sees it again when it starts.</summary>
+    public IReadOnlyList<ReadOnlyMount> Mounts { get; init; } = [];
+}
 
 /// <summary>What happened to a lease's container.</summary>
 public enum LeaseEventKind

@@ -159,11 +159,18 @@ internal sealed class ContentVerifier
             return;
         }
 
-        // Beside the data set and swapped in: a reader sees the old list or the new one.
+        // Beside the data set and swapped in: a reader sees the old list or the new one. Under fixed names, so that a killed
+        // process leaves nothing that the next one does not replace. Who finds another at it remembers nothing this time.
         var path = Path.Combine(_dataset.Folder, "verified.json");
-        var temporary = $"{path}.{Environment.ProcessId}";
-        File.WriteAllBytes(temporary, JsonSerializer.SerializeToUtf8Bytes(_known, StoreJson.Default.DictionaryStringFileIdentity));
-        File.Move(temporary, path, overwrite: true);
+        using var held = HostFiles.TryLock(path + ".lock");
+        if (held is null)
+        {
+            return;
+        }
+
+        File.WriteAllBytes(path + ".new", JsonSerializer.SerializeToUtf8Bytes(_known, StoreJson.Default.DictionaryStringFileIdentity));
+        File.Move(path + ".new", path, overwrite: true);
+        File.Delete(path + ".lock");
         _changed = false;
     }
 

@@ -13,8 +13,9 @@ namespace Shale.Gateway.Leases;
 
 /// <summary>Leases in the containers of a Docker Engine.</summary>
 /// <param name="host">The engine.</param>
+/// <param name="datasets">Finds and verifies what leases mount by CID.</param>
 /// <param name="instance">Which gateway's leases: two on one engine may both have a lease 1, and neither touches the other's.</param>
-internal sealed class DockerLeaseContainers(LeaseHost host, string instance) : ILeaseContainers
+internal sealed class DockerLeaseContainers(LeaseHost host, DatasetMounts datasets, string instance) : ILeaseContainers
 {
     public async Task<ILeaseContainer> EnsureAsync(LeaseRecord lease, IProgress<string> progress, CancellationToken cancellation)
     {
@@ -22,7 +23,7 @@ internal sealed class DockerLeaseContainers(LeaseHost host, string instance) : I
         var container = await host.FindAsync(id, cancellation).ConfigureAwait(false);
         if (container is null)
         {
-            var spec = Spec(lease);
+            var spec = Spec(lease, await datasets.ResolveAsync(lease.Container.Mounts, progress, cancellation).ConfigureAwait(false));
             try
             {
                 spec.Validate();
@@ -34,6 +35,10 @@ internal sealed class DockerLeaseContainers(LeaseHost host, string instance) : I
 
             var pull = new Progress<PullProgress>(p => progress.Report(Describe(lease.Container.Image, p)));
             container = await host.CreateAsync(id, spec, pull, cancellation).ConfigureAwait(false);
+        }
+        else
+        {
+            await CheckMountsAsync(container, lease, progress, cancellation).ConfigureAwait(false);
         }
 
         await container.EnsureRunningAsync(cancellation).ConfigureAwait(false);
@@ -52,13 +57,37 @@ internal sealed class DockerLeaseContainers(LeaseHost host, string instance) : I
         }
     }
 
-    internal static LeaseSpec Spec(LeaseRecord lease) => new()
+    /// <summary>A stopped container sees its mounts anew when it starts, so they are verified anew. One that runs has them open since it started.</summary>
+    private async Task CheckMountsAsync(LeaseContainer container, LeaseRecord lease, IProgress<string> progress, CancellationToken cancellation)
+    {
+        if (!lease.Container.Mounts.Any(DatasetMounts.IsByCid))
+        {
+            return;
+        }
+
+        var state = await container.GetStateAsync(cancellation).ConfigureAwait(false);
+        if (state.Status is LeaseContainerStatus.Running or LeaseContainerStatus.Paused)
+        {
+            return;
+        }
+
+        foreach (var mount in await datasets.ResolveAsync(lease.Container.Mounts, progress, cancellation).ConfigureAwait(false))
+        {
+            // What was verified must be what the container binds: it was made when the store may have been elsewhere.
+            if (!state.Mounts.Contains(mount))
+            {
+                throw new IOException($"The container of {lease.Name} was made with another folder at {mount.Target} than {mount.Source}, which is verified now. Bring the store back to where it was, or end the lease.");
+            }
+        }
+    }
+
+    internal static LeaseSpec Spec(LeaseRecord lease, IReadOnlyList<ReadOnlyMount> mounts) => new()
     {
         Image = lease.Container.Image,
         MilliCpus = (long)Math.Round(lease.Container.Cpus * 1000),
         MemoryBytes = lease.Container.MemoryBytes,
         Gpus = Gpus(lease.Container.Gpus),
-        Mounts = [.. lease.Container.Mounts.Select(m => new ReadOnlyMount(m.HostPath, m.Target))],
+        Mounts = mounts,
         BandwidthBytesPerSecond = lease.Container.BandwidthBytesPerSecond > 0 ? lease.Container.BandwidthBytesPerSecond : null,
         Ports = [.. lease.Container.Ports.Select(Port)],
         Services = lease.Container.Service.Count > 0 ? [new Containers.Leases.LeaseService("service", lease.Container.Service)] : [],

@@ -14,6 +14,7 @@ public sealed class LeaseService
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestRetry = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan ProgressInterval = TimeSpan.FromSeconds(1);
 
     private readonly ILeaseContainers _containers;
     private readonly IServiceGate _gate;
@@ -257,7 +258,7 @@ public sealed class LeaseService
                 return present;
             }
 
-            var progress = new Progress<string>(message => SetState(ServiceState.Starting, message));
+            var progress = new StartProgress(this);
             var container = await _containers.EnsureAsync(Record, progress, cancellation).ConfigureAwait(false);
             if (_pauseReason.Length > 0)
             {
@@ -295,6 +296,12 @@ public sealed class LeaseService
         {
             return await EnsureAsync(cancellation).ConfigureAwait(false);
         }
+        catch (OperationCanceledException)
+        {
+            // The session is gone that waited for it; the next one must find it started.
+            _ = StartAsync();
+            throw;
+        }
         catch (IOException error) when (error is not ExecException)
         {
             SetState(ServiceState.Failed, error.Message);
@@ -329,6 +336,21 @@ public sealed class LeaseService
             {
                 // The lease is served all the same: status is for people and scripts.
                 GatewayLog.StatusNotWritten(_logger, Id, error.Message);
+            }
+        }
+    }
+
+    /// <summary>Shows what goes on while the container is made; in order, and at most once a second, because every status is written to disk.</summary>
+    private sealed class StartProgress(LeaseService lease) : IProgress<string>
+    {
+        private long _last;
+
+        public void Report(string value)
+        {
+            if (_last == 0 || lease._time.GetElapsedTime(_last) >= ProgressInterval)
+            {
+                _last = lease._time.GetTimestamp();
+                lease.SetState(ServiceState.Starting, value);
             }
         }
     }

@@ -73,7 +73,9 @@ public sealed class GatewayHost : IAsyncDisposable
             var directory = new FileLeaseDirectory(options.StateDirectory, (file, problem) => GatewayLog.LeaseFileRefused(logger, file, problem));
             var (gate, settlements) = await OpenPaymentsAsync(options.StateDirectory, directory, logger, owned, cancellation).ConfigureAwait(false);
             var subsystem = new SubsystemCarrier(gate, TimeProvider.System);
-            var leases = new LeaseManager(directory, new DockerLeaseContainers(engine, DockerLeaseContainers.Instance(options.StateDirectory)), gate, settlements.RecordAsync, metrics, TimeProvider.System, logger);
+            var datasets = new DatasetMounts(options.DataDirectory ?? Path.Combine(options.StateDirectory, "data"));
+            var containers = new DockerLeaseContainers(engine, datasets, DockerLeaseContainers.Instance(options.StateDirectory));
+            var leases = new LeaseManager(directory, containers, gate, settlements.RecordAsync, metrics, TimeProvider.System, logger);
             var keys = HostKeyStore.LoadOrCreate(Path.Combine(options.StateDirectory, "hostkeys"));
             owned.AddRange(keys.Select(k => new Owned(k)));
             var ssh = new SshServerOptions

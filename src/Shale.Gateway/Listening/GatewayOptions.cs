@@ -27,6 +27,9 @@ public sealed record GatewayOptions
     /// <summary>The Docker Engine, as DOCKER_HOST has it; null: as the docker command finds it.</summary>
     public string? Engine { get; init; }
 
+    /// <summary>The store of the data sets that leases mount by CID (docs/DATASETS.md). Default: <c>data/</c> below <see cref="StateDirectory"/>.</summary>
+    public string? DataDirectory { get; init; }
+
     /// <summary>Where each lease's helper and socket lie; see the containers library. Default: <c>run/</c> below <see cref="StateDirectory"/>.</summary>
     public string? ContainerDirectory { get; init; }
 }
