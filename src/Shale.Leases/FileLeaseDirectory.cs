@@ -90,6 +90,17 @@ public sealed class FileLeaseDirectory : ILeaseDirectory
         AtomicFile.Write(LeasePath(root, lease.Id), JsonSerializer.SerializeToUtf8Bytes(lease, LeaseJson.Default.LeaseRecord));
     }
 
+    /// <summary>The same, unless the file says it already.</summary>
+    /// <exception cref="IOException">The disk is full or the directory can't be written.</exception>
+    public static void WriteIfChanged(string root, LeaseRecord lease)
+    {
+        var path = LeasePath(root, lease.Id);
+        if (!File.Exists(path) || !File.ReadAllBytes(path).AsSpan().SequenceEqual(JsonSerializer.SerializeToUtf8Bytes(lease, LeaseJson.Default.LeaseRecord)))
+        {
+            Write(root, lease);
+        }
+    }
+
     /// <summary>Removes a lease's record; the gateway then ends the lease.</summary>
     public static void Remove(string root, ulong id) => File.Delete(LeasePath(root, id));
 

@@ -21,7 +21,7 @@ public sealed class ReferenceGraphTests
         ["Shale.Chain"] = ["Shale.Crypto", "Shale.Chain.Generator"],
         ["Shale.Settlement"] = ["Shale.Payments", "Shale.Groth16", "Shale.Chain", "Shale.Bn254", "Shale.Crypto"],
         ["Shale.Gateway"] = ["Shale.Ssh", "Shale.Payments", "Shale.Leases", "Shale.Containers", "Shale.Data", "Shale.Wire", "Shale.Crypto", "Shale.Bn254"],
-        ["Shale.Operator"] = ["Shale.Leases", "Shale.Settlement", "Shale.Chain", "Shale.Payments", "Shale.Groth16", "Shale.Bn254", "Shale.Crypto"],
+        ["Shale.Operator"] = ["Shale.Leases", "Shale.Data", "Shale.Settlement", "Shale.Chain", "Shale.Payments", "Shale.Groth16", "Shale.Bn254", "Shale.Crypto"],
         ["Shale.Agent"] = ["Shale.Ssh", "Shale.Payments", "Shale.Chain", "Shale.Wire", "Shale.Crypto", "Shale.Bn254"],
     };
 

@@ -9,6 +9,7 @@ namespace Shale.Settlement.Claims;
 public static class EntryEncoding
 {
     private const int AmountSize = 12;
+    private const EntryFlags AllFlags = EntryFlags.Listed | EntryFlags.Sync | EntryFlags.Fresh | EntryFlags.Pay | EntryFlags.Close;
 
     /// <summary>The <c>entries</c> argument.</summary>
     /// <exception cref="ArgumentException">Slots don't strictly increase, or an amount or slot is out of range.</exception>
@@ -49,6 +50,48 @@ public static class EntryEncoding
 
         return bytes;
     }
+
+    /// <summary>Reads the <c>entries</c> of a call or an event. Lease numbers are not in them, deposits only where an entry syncs; both are then 0.</summary>
+    /// <returns>False for bytes that the contract would refuse.</returns>
+    public static bool TryDecodeEntries(ReadOnlySpan<byte> bytes, out IReadOnlyList<SettlementEntry> entries)
+    {
+        var read = new List<SettlementEntry>();
+        entries = read;
+        int next = 0;
+        while (!bytes.IsEmpty)
+        {
+            if (bytes.Length < 3 || bytes[0] < next || bytes[1] < bytes[0])
+            {
+                return false;
+            }
+
+            var (first, last, flags) = (bytes[0], bytes[1], (EntryFlags)bytes[2]);
+            bool syncs = (flags & EntryFlags.Sync) != 0;
+            if ((flags & EntryFlags.Listed) == 0 || (flags & ~AllFlags) != 0 || ((flags & EntryFlags.Fresh) != 0 && !syncs))
+            {
+                return false;
+            }
+
+            int size = syncs ? 2 * AmountSize : AmountSize;
+            bytes = bytes[3..];
+            if (bytes.Length < (last - first + 1) * size)
+            {
+                return false;
+            }
+
+            for (int slot = first; slot <= last; slot++, bytes = bytes[size..])
+            {
+                read.Add(new SettlementEntry(slot, flags, ReadAmount(bytes), 0, syncs ? ReadAmount(bytes[AmountSize..]) : 0));
+            }
+
+            next = last + 1;
+        }
+
+        return true;
+    }
+
+    private static UInt128 ReadAmount(ReadOnlySpan<byte> bytes) =>
+        ((UInt128)BinaryPrimitives.ReadUInt32BigEndian(bytes) << 64) + BinaryPrimitives.ReadUInt64BigEndian(bytes[4..]);
 
     private static void WriteRun(MemoryStream stream, IReadOnlyList<SettlementEntry> entries, int start, int end)
     {
