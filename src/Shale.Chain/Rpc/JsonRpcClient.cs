@@ -73,10 +73,11 @@ internal sealed class JsonRpcClient : IDisposable
         return [.. results.Skip(1).Select(r => (JsonElement)r.Value!)];
     }
 
-    /// <summary>Asks every endpoint that is on our chain, at once, and gives each one's answer: for what has to reach as many nodes as possible.</summary>
+    /// <summary>Asks every endpoint that is not left aside, at once, and gives each one's answer: for what has to reach as many nodes as possible.</summary>
     internal async Task<List<(RpcEndpoint Endpoint, RpcAnswer Answer)>> AskAllAsync(RpcCall call, CancellationToken cancel)
     {
-        var answers = await Task.WhenAll(pool.All.Select(async state =>
+        var fit = pool.All.Where(s => s.Reason is null).ToList();
+        var answers = await Task.WhenAll((fit.Count > 0 ? fit : pool.All).Select(async state =>
         {
             var failure = await pool.ConfirmChainAsync(state, cancel).ConfigureAwait(false);
             if (failure is not null)
