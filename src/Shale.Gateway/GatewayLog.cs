@@ -32,6 +32,15 @@ internal static partial class GatewayLog
     [LoggerMessage(1103, LogLevel.Warning, "Containers of leases that are over may be left: {Problem}")]
     public static partial void StrayContainersLeft(ILogger logger, string problem);
 
+    [LoggerMessage(1104, LogLevel.Warning, "Lease {Lease}: the kernel ended a process because the container's memory ({Bytes} bytes; 0: the machine's) is used up.")]
+    public static partial void OutOfMemory(ILogger logger, ulong lease, long bytes);
+
+    [LoggerMessage(1105, LogLevel.Warning, "The engine does not answer: {Problem} Sessions that run go on; it is asked again until it is back.")]
+    public static partial void EngineLost(ILogger logger, string problem);
+
+    [LoggerMessage(1204, LogLevel.Warning, "Connection {Connection}: the user's ssh-agent is not reachable from the container of lease {Lease}: {Reason}")]
+    public static partial void AgentNotForwarded(ILogger logger, string connection, ulong lease, string reason);
+
     [LoggerMessage(1200, LogLevel.Information, "Connection {Connection} to lease {Lease} from {Remote} with key {Fingerprint}.")]
     public static partial void Connected(ILogger logger, string connection, ulong lease, string remote, string fingerprint);
 

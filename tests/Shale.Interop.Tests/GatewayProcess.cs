@@ -59,9 +59,9 @@ internal sealed class GatewayProcess : IAsyncDisposable
     }
 
     /// <summary>The arguments for stock OpenSSH programs; <c>scp</c> and <c>sftp</c> name the port as <c>-P</c>.</summary>
-    public string[] SshOptions(string portOption = "-p", string log = "ERROR") =>
+    public string[] SshOptions(string portOption = "-p", string log = "ERROR", bool port = true) =>
     [
-        portOption, Port.ToString(CultureInfo.InvariantCulture), "-i", Key, "-F", "/dev/null", "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=accept-new",
+        .. port ? (string[])[portOption, Port.ToString(CultureInfo.InvariantCulture)] : [], "-i", Key, "-F", "/dev/null", "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=accept-new",
         "-o", $"UserKnownHostsFile={Path.Combine(Folder, "known_hosts")}", "-o", $"LogLevel={log}", "-o", "BatchMode=yes",
     ];
 

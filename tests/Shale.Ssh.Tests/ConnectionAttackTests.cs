@@ -184,6 +184,27 @@ public sealed class ConnectionAttackTests
     }
 
     [Fact]
+    public async Task Close_WhileTheSessionEndsByItself_IsTheLastWordOnItsChannel()
+    {
+        // PuTTY's tools close as soon as they have what they want, and end the connection over anything that still comes for the channel.
+        await using var peer = await RawPeer.AuthenticateAsync(new MemoryServer(o => o.MaxSessions = o.MaxChannels = 1000));
+        for (var i = 0u; i < 300; i++)
+        {
+            var channel = await peer.OpenSessionAsync(number: i);
+            await peer.ExecAsync(channel, "true");
+            if (i % 2 == 0)
+            {
+                await Task.Delay(1 + (int)(i % 7));
+            }
+
+            peer.SendMessage(MessageNumber.ChannelClose, channel);
+            await peer.ReceiveAsync(MessageNumber.ChannelClose);
+            peer.SendMessage(MessageNumber.GlobalRequest, "keepalive@openssh.com", true);
+            Assert.Equal(MessageNumber.RequestFailure, (await peer.ReceiveAsync())[0]);
+        }
+    }
+
+    [Fact]
     public async Task Close_Twice_Disconnects()
     {
         await using var peer = await RawPeer.AuthenticateAsync(new MemoryServer());

@@ -3,9 +3,12 @@ using System.Text;
 namespace Shale.Containers.Exec;
 
 /// <summary>Splits a command into words where there is no shell to do it, by the quoting rules of the POSIX shell (XCU 2.2).</summary>
-internal static class CommandLine
+public static class CommandLine
 {
-    /// <summary>False: a quote is open, there is no word, or it needs a real shell (pipes, redirections, variables, several commands).</summary>
+    /// <summary>Splits a command.</summary>
+    /// <param name="command">The command's bytes.</param>
+    /// <param name="words">Its words, without their quotes.</param>
+    /// <returns>False: a quote is open, there is no word, or it needs a real shell (pipes, redirections, variables, several commands).</returns>
     public static bool TrySplit(ReadOnlySpan<byte> command, out List<byte[]> words)
     {
         words = [];
@@ -87,5 +90,5 @@ internal static class CommandLine
     }
 
     /// <summary>For messages and for Docker's own exec, whose API takes text.</summary>
-    public static string Text(ReadOnlySpan<byte> bytes) => Encoding.UTF8.GetString(bytes);
+    internal static string Text(ReadOnlySpan<byte> bytes) => Encoding.UTF8.GetString(bytes);
 }

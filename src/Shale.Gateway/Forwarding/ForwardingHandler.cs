@@ -28,10 +28,8 @@ internal sealed class ForwardingHandler(GatewayMetrics metrics) : IForwardingHan
         try
         {
             var lease = (LeaseService)connection.User.Identity;
-            await lease.AdmitAsync(connection, cancellation).ConfigureAwait(false);
-            var container = await lease.ReadyAsync(cancellation).ConfigureAwait(false);
-            var socket = await connect(container).ConfigureAwait(false);
-            return ForwardOpenResult.Connected(new MeteredStream(ForwardedStream.FromSocket(socket), lease, container.Bandwidth, metrics));
+            var (socket, bandwidth) = await lease.UseAsync(connection, async c => (await connect(c).ConfigureAwait(false), c.Bandwidth), cancellation).ConfigureAwait(false);
+            return ForwardOpenResult.Connected(new MeteredStream(ForwardedStream.FromSocket(socket), lease, bandwidth, metrics));
         }
         catch (ForwardException error)
         {
@@ -43,6 +41,12 @@ internal sealed class ForwardingHandler(GatewayMetrics metrics) : IForwardingHan
             metrics.Refused("forward");
             return ForwardOpenResult.Refused(ChannelOpenFailure.AdministrativelyProhibited, error.Message);
         }
+        catch (IOException error)
+        {
+            // The engine does not answer, and the container must be asked about.
+            metrics.Refused("forward");
+            return ForwardOpenResult.Refused(ChannelOpenFailure.ConnectFailed, error.Message);
+        }
     }
 
     private async ValueTask<ForwardListener?> ListenAsync(SshServerConnection connection, Func<ILeaseContainer, Task<ContainerListener>> listen, CancellationToken cancellation)
@@ -50,11 +54,9 @@ internal sealed class ForwardingHandler(GatewayMetrics metrics) : IForwardingHan
         try
         {
             var lease = (LeaseService)connection.User.Identity;
-            await lease.AdmitAsync(connection, cancellation).ConfigureAwait(false);
-            var container = await lease.ReadyAsync(cancellation).ConfigureAwait(false);
-            return new Listener(await listen(container).ConfigureAwait(false), lease, container, metrics);
+            return await lease.UseAsync(connection, async c => new Listener(await listen(c).ConfigureAwait(false), lease, c, metrics), cancellation).ConfigureAwait(false);
         }
-        catch (Exception error) when (error is ForwardException or ExecException)
+        catch (IOException)
         {
             metrics.Refused("forward");
             return null;

@@ -5,12 +5,13 @@ using Shale.Ssh.Forwarding;
 
 namespace Shale.Gateway.Forwarding;
 
-/// <summary>A forward's far end whose bytes are counted, and held to the lease's bandwidth.</summary>
+/// <summary>A forward's far end whose bytes are counted, held to the lease's bandwidth, and held back while the lease is paused.</summary>
 internal sealed class MeteredStream(ForwardedStream inner, LeaseService lease, LeaseBandwidth? bandwidth, GatewayMetrics metrics) : ForwardedStream
 {
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken)
     {
         var count = await inner.ReadAsync(buffer, cancellationToken).ConfigureAwait(false);
+        await lease.WaitWhilePausedAsync(cancellationToken).ConfigureAwait(false);
         if (bandwidth is not null && count > 0)
         {
             await bandwidth.ToClient.TakeAsync(count, cancellationToken).ConfigureAwait(false);
@@ -23,6 +24,7 @@ internal sealed class MeteredStream(ForwardedStream inner, LeaseService lease, L
 
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> data, CancellationToken cancellationToken)
     {
+        await lease.WaitWhilePausedAsync(cancellationToken).ConfigureAwait(false);
         if (bandwidth is not null)
         {
             await bandwidth.FromClient.TakeAsync(data.Length, cancellationToken).ConfigureAwait(false);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 using Shale.Containers.Bandwidth;
@@ -49,8 +50,7 @@ internal sealed class DockerLeaseContainers(LeaseHost host, DatasetMounts datase
     {
         foreach (var container in await host.ListAsync(cancellation).ConfigureAwait(false))
         {
-            if (container.LeaseId.StartsWith(instance + "-", StringComparison.Ordinal) &&
-                ulong.TryParse(container.LeaseId.AsSpan(instance.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var id) && !present.Contains(id))
+            if (TryNumber(container.LeaseId, out var id) && !present.Contains(id))
             {
                 await container.RemoveAsync(cancellation).ConfigureAwait(false);
             }
@@ -77,6 +77,29 @@ internal sealed class DockerLeaseContainers(LeaseHost host, DatasetMounts datase
             if (!state.Mounts.Contains(mount))
             {
                 throw new IOException($"The container of {lease.Name} was made with another folder at {mount.Target} than {mount.Source}, which is verified now. Bring the store back to where it was, or end the lease.");
+            }
+        }
+    }
+
+    public async IAsyncEnumerable<ContainerEvent> WatchAsync([EnumeratorCancellation] CancellationToken cancellation)
+    {
+        await foreach (var happened in host.WatchAsync(cancellation).ConfigureAwait(false))
+        {
+            ContainerEventKind? kind = happened.Kind switch
+            {
+                LeaseEventKind.Stopped => ContainerEventKind.Stopped,
+                LeaseEventKind.OutOfMemory => ContainerEventKind.OutOfMemory,
+                LeaseEventKind.EngineLost => ContainerEventKind.EngineLost,
+                LeaseEventKind.EngineBack => ContainerEventKind.EngineBack,
+                _ => null,
+            };
+            if (kind is ContainerEventKind.EngineLost or ContainerEventKind.EngineBack)
+            {
+                yield return new ContainerEvent(kind.Value, null, happened.Detail);
+            }
+            else if (kind is not null && TryNumber(happened.LeaseId, out var id))
+            {
+                yield return new ContainerEvent(kind.Value, id, happened.Detail);
             }
         }
     }
@@ -109,6 +132,13 @@ internal sealed class DockerLeaseContainers(LeaseHost host, DatasetMounts datase
             : throw new IOException($"{path} does not hold 8 hexadecimal digits. Restore it, or remove it together with this gateway's containers.");
     }
 
+    private bool TryNumber(string leaseId, out ulong id)
+    {
+        id = 0;
+        return leaseId.StartsWith(instance + "-", StringComparison.Ordinal) &&
+            ulong.TryParse(leaseId.AsSpan(instance.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out id);
+    }
+
     private string LeaseId(ulong id) => string.Create(CultureInfo.InvariantCulture, $"{instance}-{id}");
 
     private static GpuRequest? Gpus(string text) => text switch
@@ -136,6 +166,9 @@ internal sealed class DockerLeaseContainers(LeaseHost host, DatasetMounts datase
     private sealed class DockerLeaseContainer(LeaseContainer container) : ILeaseContainer
     {
         public string Id => container.ContainerId;
+
+        public async Task<bool> IsRunningAsync(CancellationToken cancellation) =>
+            (await container.GetStateAsync(cancellation).ConfigureAwait(false)).Status is LeaseContainerStatus.Running or LeaseContainerStatus.Paused;
 
         public Task<ContainerProcess> StartAsync(ExecRequest request, CancellationToken cancellation) => container.StartAsync(request, cancellation);
 

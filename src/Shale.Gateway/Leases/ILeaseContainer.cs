@@ -13,6 +13,10 @@ public interface ILeaseContainer
     /// <summary>The engine's ID.</summary>
     string Id { get; }
 
+    /// <summary>Whether it runs, frozen or not.</summary>
+    /// <exception cref="IOException">The engine does not answer.</exception>
+    Task<bool> IsRunningAsync(CancellationToken cancellation);
+
     /// <summary>Starts a process.</summary>
     /// <exception cref="ExecException">It was not started; the message is for the user.</exception>
     Task<ContainerProcess> StartAsync(ExecRequest request, CancellationToken cancellation);
@@ -64,6 +68,31 @@ public interface ILeaseContainers
     /// <exception cref="IOException">It can't be made; the message says why and what to do.</exception>
     Task<ILeaseContainer> EnsureAsync(LeaseRecord lease, IProgress<string> progress, CancellationToken cancellation);
 
+    /// <summary>What happens to the containers of leases, until cancelled; an engine that goes away is waited for.</summary>
+    IAsyncEnumerable<ContainerEvent> WatchAsync(CancellationToken cancellation);
+
     /// <summary>Removes what is left of leases that are not among <paramref name="present"/>.</summary>
     Task RemoveOthersAsync(IReadOnlySet<ulong> present, CancellationToken cancellation);
+}
+
+/// <summary>What happened to a lease's container.</summary>
+/// <param name="Kind">What.</param>
+/// <param name="Lease">To which lease's; null: to all of them.</param>
+/// <param name="Detail">More for the operator; null: nothing.</param>
+public readonly record struct ContainerEvent(ContainerEventKind Kind, ulong? Lease, string? Detail);
+
+/// <summary>Kinds of <see cref="ContainerEvent"/>.</summary>
+public enum ContainerEventKind
+{
+    /// <summary>It stopped.</summary>
+    Stopped,
+
+    /// <summary>The kernel killed a process of it because its memory was used up.</summary>
+    OutOfMemory,
+
+    /// <summary>The engine does not answer.</summary>
+    EngineLost,
+
+    /// <summary>The engine answers, for the first time or again.</summary>
+    EngineBack,
 }

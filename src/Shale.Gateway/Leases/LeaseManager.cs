@@ -30,6 +30,7 @@ public sealed class LeaseManager
     public async Task RunAsync(CancellationToken cancellation)
     {
         _ = RemoveStrayContainersAsync(cancellation);
+        _ = FollowContainersAsync(cancellation);
         await foreach (var record in _directory.FollowAsync(cancellation).ConfigureAwait(false))
         {
             Apply(record);
@@ -66,6 +67,46 @@ public sealed class LeaseManager
             GatewayLog.LeaseServed(_logger, record.Id, record.Container.Image);
             _gate.OnLeaseChanged(service);
             _ = service.StartAsync();
+        }
+    }
+
+    private async Task FollowContainersAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            await foreach (var happened in _containers.WatchAsync(cancellation).ConfigureAwait(false))
+            {
+                switch (happened.Kind)
+                {
+                    case ContainerEventKind.Stopped when Find(happened.Lease ?? 0) is { } service:
+                        _ = service.CheckAsync();
+                        break;
+                    case ContainerEventKind.OutOfMemory when Find(happened.Lease ?? 0) is { } service:
+                        service.OnOutOfMemory();
+                        break;
+                    case ContainerEventKind.EngineLost:
+                        GatewayLog.EngineLost(_logger, happened.Detail ?? "");
+                        break;
+                    case ContainerEventKind.EngineBack:
+                        // What stopped while nobody told is found now.
+                        foreach (var each in _services.Values)
+                        {
+                            _ = each.CheckAsync();
+                        }
+
+                        break;
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The gateway stops.
+        }
+#pragma warning disable CA1031 // Without events a stopped container is found by the next session, as before.
+        catch (Exception error)
+#pragma warning restore CA1031
+        {
+            GatewayLog.EngineLost(_logger, error.Message);
         }
     }
 

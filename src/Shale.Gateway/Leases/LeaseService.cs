@@ -16,6 +16,9 @@ public sealed class LeaseService
     private static readonly TimeSpan LongestRetry = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan ProgressInterval = TimeSpan.FromSeconds(1);
 
+    // A container that stops again and again is started no more often than this.
+    private static readonly TimeSpan RestartInterval = TimeSpan.FromSeconds(5);
+
     private readonly ILeaseContainers _containers;
     private readonly IServiceGate _gate;
     private readonly string _root;
@@ -30,6 +33,10 @@ public sealed class LeaseService
     private ServiceState _state = ServiceState.Starting;
     private string _message = "";
     private string _pauseReason = "";
+    private TaskCompletionSource? _paused;
+    private TaskCompletionSource _outOfMemory = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource _retry = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private long _restartedAt;
     private long _bytesIn;
     private long _bytesOut;
     private int _ending;
@@ -127,28 +134,82 @@ public sealed class LeaseService
                 return;
             }
 
-            await Task.Delay(delay, _time, _ended.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.WhenAny(Volatile.Read(ref _retry).Task, Task.Delay(delay, _time, _ended.Token)).ConfigureAwait(false);
             delay = delay * 2 < LongestRetry ? delay * 2 : LongestRetry;
         }
     }
 
-    /// <summary>
-    /// Starts a process for a session, as soon as the lease may be served. A container that stopped (killed for memory, or by a restart of the engine) is started again.
-    /// </summary>
+    /// <summary>Starts a process for a session, as soon as the lease may be served.</summary>
     /// <exception cref="ExecException">It was not started; the message is for the user and says what to do.</exception>
-    public async Task<ContainerProcess> RunAsync(SshServerConnection connection, ExecRequest request, CancellationToken cancellation)
+    public Task<ContainerProcess> RunAsync(SshServerConnection connection, ExecRequest request, CancellationToken cancellation) =>
+        UseAsync(connection, container => container.StartAsync(request, cancellation), cancellation);
+
+    /// <summary>
+    /// Has something done with the container, as soon as the lease may be served on this connection. A container that stopped (killed for memory, or by a restart of the engine) is
+    /// started again.
+    /// </summary>
+    /// <exception cref="ExecException">It can't be done; the message is for the user and says what to do.</exception>
+    internal async Task<T> UseAsync<T>(SshServerConnection connection, Func<ILeaseContainer, Task<T>> action, CancellationToken cancellation)
     {
         await AdmitAsync(connection, cancellation).ConfigureAwait(false);
         var container = await ReadyAsync(cancellation).ConfigureAwait(false);
         try
         {
-            return await container.StartAsync(request, cancellation).ConfigureAwait(false);
+            return await action(container).ConfigureAwait(false);
         }
-        catch (ExecException error) when (error.Failure == ExecFailure.NotRunning)
+        catch (IOException error) when (error is ExecException { Failure: ExecFailure.NotRunning } or { InnerException: ExecException { Failure: ExecFailure.NotRunning } })
         {
             GatewayLog.ContainerStopped(_logger, Id);
             container = await RecoverAsync(container, cancellation).ConfigureAwait(false);
-            return await container.StartAsync(request, cancellation).ConfigureAwait(false);
+            return await action(container).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Completes at once while the lease is served, else when it is again: what the gateway itself does for a lease stands still with its container.</summary>
+    internal ValueTask WaitWhilePausedAsync(CancellationToken cancellation) =>
+        Volatile.Read(ref _paused) is { } paused ? new ValueTask(paused.Task.WaitAsync(cancellation)) : ValueTask.CompletedTask;
+
+    /// <summary>Completes when the kernel next kills a process of the container because its memory is used up.</summary>
+    internal Task OutOfMemory => Volatile.Read(ref _outOfMemory).Task;
+
+    /// <summary>The kernel killed a process of the container for memory.</summary>
+    internal void OnOutOfMemory()
+    {
+        GatewayLog.OutOfMemory(_logger, Id, Record.Container.MemoryBytes);
+        Interlocked.Exchange(ref _outOfMemory, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
+    }
+
+    /// <summary>The container may have stopped (its end was told, or the engine was away): if so it is started again, services and published ports included, before anybody asks.</summary>
+    internal async Task CheckAsync()
+    {
+        // Who waits for an engine that was away need not wait longer.
+        Interlocked.Exchange(ref _retry, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
+        if (Container is not { } container)
+        {
+            return;
+        }
+
+        try
+        {
+            if (!await container.IsRunningAsync(_ended.Token).ConfigureAwait(false) && !_ended.IsCancellationRequested)
+            {
+                GatewayLog.ContainerStopped(_logger, Id);
+                var before = Interlocked.Exchange(ref _restartedAt, _time.GetTimestamp());
+                if (before != 0 && _time.GetElapsedTime(before) < RestartInterval)
+                {
+                    await Task.Delay(RestartInterval, _time, _ended.Token).ConfigureAwait(false);
+                }
+
+                await RecoverAsync(container, _ended.Token).ConfigureAwait(false);
+            }
+        }
+        catch (IOException)
+        {
+            // Logged where it was tried, and tried again there; or the engine does not answer, and is asked again when it is back.
+        }
+        catch (OperationCanceledException)
+        {
+            // The lease ended meanwhile.
         }
     }
 
@@ -190,6 +251,7 @@ public sealed class LeaseService
     public async Task PauseAsync(string reason, CancellationToken cancellation)
     {
         _pauseReason = reason;
+        Interlocked.CompareExchange(ref _paused, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), null);
         if (Container is { } container)
         {
             await container.PauseAsync(cancellation).ConfigureAwait(false);
@@ -207,6 +269,8 @@ public sealed class LeaseService
             await container.ResumeAsync(cancellation).ConfigureAwait(false);
             SetState(ServiceState.Serving, "");
         }
+
+        Interlocked.Exchange(ref _paused, null)?.TrySetResult();
     }
 
     /// <summary>Ends the lease: its connections are closed and its container removed.</summary>

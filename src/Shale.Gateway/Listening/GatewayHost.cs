@@ -78,13 +78,14 @@ public sealed class GatewayHost : IAsyncDisposable
             var leases = new LeaseManager(directory, containers, gate, settlements.RecordAsync, metrics, TimeProvider.System, logger);
             var keys = HostKeyStore.LoadOrCreate(Path.Combine(options.StateDirectory, "hostkeys"));
             owned.AddRange(keys.Select(k => new Owned(k)));
+            var carrier = new AgentCarrier(gate, TimeProvider.System);
             var ssh = new SshServerOptions
             {
                 HostKeys = keys,
                 Authenticator = new LeaseAuthenticator(leases, TimeProvider.System, logger),
-                Sessions = new SessionHandler([subsystem, new SftpSubsystem(TimeProvider.System)], metrics, new AsciicastRecorder(options.RecordingDirectory, TimeProvider.System), TimeProvider.System, logger),
+                Sessions = new SessionHandler([subsystem, new SftpSubsystem(TimeProvider.System)], new AgentForwarding(carrier, logger), metrics, new AsciicastRecorder(options.RecordingDirectory, TimeProvider.System), TimeProvider.System, logger),
                 Forwarding = new ForwardingHandler(metrics),
-                Observer = new ConnectionObserver(new AgentCarrier(gate, TimeProvider.System), metrics, logger),
+                Observer = new ConnectionObserver(carrier, metrics, logger),
                 Banner = options.Banner,
                 LoggerFactory = logging,
             };

@@ -44,7 +44,8 @@ internal sealed class LeaseAuthenticator(LeaseManager leases, TimeProvider time,
         ForcedCommand = options.Command,
         PermitPty = options.PermitPty,
         PermitPortForwarding = options.PermitPortForwarding,
-        PermitAgentForwarding = options.PermitAgentForwarding,
+        // For a lease that is paid the agent may be what pays; where neither that nor the user's own agent is wanted, ssh -A is refused outright.
+        PermitAgentForwarding = options.PermitAgentForwarding && (lease.Record.Payment is not null || lease.Record.AllowAgentForwarding),
         ValidUntil = Earlier(lease.Record.EndsAt, options.ExpiryTime),
     };
 

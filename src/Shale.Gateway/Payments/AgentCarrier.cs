@@ -24,6 +24,10 @@ internal sealed class AgentCarrier(PaymentGate gate, TimeProvider time)
         }
     }
 
+    /// <summary>Whether the agent that this connection's client forwards is a payment agent, once that is known; a lease that is free asks none.</summary>
+    public Task<bool> LeadsToPayerAsync(SshServerConnection connection, CancellationToken cancellation) =>
+        _carriages.TryGetValue(connection, out var carriage) ? carriage.HasPayer.Task.WaitAsync(cancellation) : Task.FromResult(false);
+
     /// <summary>Closes the channel before the last session: ssh does not exit while one is open.</summary>
     public async ValueTask OnLastSessionEndingAsync(SshServerConnection connection)
     {
@@ -55,6 +59,7 @@ internal sealed class AgentCarrier(PaymentGate gate, TimeProvider time)
                 {
                     if (await paid.AttachAsync(connection, payer).ConfigureAwait(false) is { } attached)
                     {
+                        carriage.HasPayer.TrySetResult(true);
                         (hasPaid, retry) = (true, FirstRetry);
                         await attached.Gone.Task.WaitAsync(connection.Closed).ConfigureAwait(false);
                     }
@@ -77,6 +82,7 @@ internal sealed class AgentCarrier(PaymentGate gate, TimeProvider time)
         }
         finally
         {
+            carriage.HasPayer.TrySetResult(false);
             _carriages.TryRemove(new KeyValuePair<SshServerConnection, Carriage>(connection, carriage));
         }
     }
@@ -107,6 +113,9 @@ internal sealed class AgentCarrier(PaymentGate gate, TimeProvider time)
         private readonly Lock _gate = new();
         private PayerClient? _payer;
         private bool _ended;
+
+        /// <summary>Whether a payment agent answered; completed once that is known.</summary>
+        public TaskCompletionSource<bool> HasPayer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public bool HasEnded
         {

@@ -115,7 +115,9 @@ internal sealed class PaidLease : IAsyncDisposable
 
         if (!_payers.IsEmpty || Volatile.Read(ref _attaching) > 0)
         {
-            await Task.WhenAny(servable, Task.Delay(AdmissionPatience, _services.Time, cancellation)).ConfigureAwait(false);
+            // One who has refused is asked once more, and his answer is told at once; one who is just greeted or charged gets his time.
+            var answer = Volatile.Read(ref _attaching) == 0 && _unpaidBecause.Length > 0 ? ChargeAsync() : servable;
+            await Task.WhenAny(servable, answer, Task.Delay(AdmissionPatience, _services.Time, cancellation)).ConfigureAwait(false);
         }
 
         cancellation.ThrowIfCancellationRequested();

@@ -13,8 +13,6 @@ internal sealed class SubsystemCarrier(PaymentGate gate, TimeProvider time) : IS
 
     public string Name => PaymentProtocol.Name;
 
-    public bool NeedsService => false;
-
     public string ChannelType => PaymentProtocol.Name;
 
     public async Task<int> ServeAsync(LeaseService lease, SshSession session, CancellationToken cancellation)

@@ -4,7 +4,9 @@ using System.Text;
 using Microsoft.Extensions.Logging;
 using Shale.Containers.Exec;
 using Shale.Gateway.Admin;
+using Shale.Gateway.Forwarding;
 using Shale.Gateway.Leases;
+using Shale.Gateway.Scp;
 using Shale.Ssh.Connection;
 using Shale.Ssh.Session;
 
@@ -16,19 +18,22 @@ public interface ISubsystem
     /// <summary>Its name.</summary>
     string Name { get; }
 
-    /// <summary>Whether the lease must be paid and its container running before it is served.</summary>
-    bool NeedsService { get; }
-
     /// <summary>Serves it until it ends.</summary>
     /// <returns>The exit status.</returns>
     Task<int> ServeAsync(LeaseService lease, SshSession session, CancellationToken cancellation);
 }
 
 /// <summary>Runs SSH sessions in the containers of their leases.</summary>
-internal sealed class SessionHandler(IReadOnlyList<ISubsystem> subsystems, GatewayMetrics metrics, ISessionRecorder recorder, TimeProvider time, ILogger logger) : ISessionHandler
+internal sealed class SessionHandler(IReadOnlyList<ISubsystem> subsystems, AgentForwarding agents, GatewayMetrics metrics, ISessionRecorder recorder, TimeProvider time, ILogger logger) : ISessionHandler
 {
     // What ssh itself exits with when the fault isn't the command's.
     private const int GatewayFault = 255;
+
+    // What a shell says of a command that SIGKILL ended.
+    private const int Killed = 128 + 9;
+
+    // The kernel's word that it was for memory comes by way of the engine, a little after the end itself.
+    private static readonly TimeSpan ReasonPatience = TimeSpan.FromMilliseconds(500);
 
     // sshd's Debian default (LANG, LC_*), what git and terminals add, and Shale's own. Everything else a user sets inside.
     private static readonly HashSet<string> Accepted = new(StringComparer.Ordinal) { "LANG", "LANGUAGE", "TZ", "COLORTERM", "NO_COLOR", "TERM_PROGRAM", "GIT_PROTOCOL" };
@@ -48,22 +53,30 @@ internal sealed class SessionHandler(IReadOnlyList<ISubsystem> subsystems, Gatew
             if (session.Kind == SessionKind.Subsystem)
             {
                 var subsystem = subsystems.First(s => s.Name == session.Subsystem);
-                if (subsystem.NeedsService)
-                {
-                    await lease.AdmitAsync(session.Connection, scope.Token).ConfigureAwait(false);
-                }
-
                 await session.ExitAsync(await subsystem.ServeAsync(lease, session, scope.Token).ConfigureAwait(false), scope.Token).ConfigureAwait(false);
                 return;
             }
 
+            if (await ScpServer.TryServeAsync(lease, session, scope.Token).ConfigureAwait(false) is { } status)
+            {
+                await session.ExitAsync(status, scope.Token).ConfigureAwait(false);
+                return;
+            }
+
             var asked = time.GetTimestamp();
-            await using var process = await lease.RunAsync(session.Connection, Request(lease, session), scope.Token).ConfigureAwait(false);
+            var outOfMemory = lease.OutOfMemory;
+            await using var agent = await agents.StartAsync(lease, session, scope.Token).ConfigureAwait(false);
+            await using var process = await lease.RunAsync(session.Connection, Request(lease, session, agent), scope.Token).ConfigureAwait(false);
             metrics.SessionStarted(session.Kind.ToString().ToLowerInvariant(), time.GetElapsedTime(asked).TotalSeconds);
             try
             {
                 using var observer = new RelayObserver(lease, metrics, recorder.Begin(lease, session));
                 var exit = await new SessionRelay(session, process, lease.Container?.Bandwidth, observer).RunAsync(scope.Token).ConfigureAwait(false);
+                if (exit.Code == Killed && lease.Record.Container.MemoryBytes > 0)
+                {
+                    await ExplainKillAsync(lease, session, outOfMemory, scope.Token).ConfigureAwait(false);
+                }
+
                 if (exit.Signal is { } signal)
                 {
                     await session.ExitSignalAsync(signal, exit.CoreDumped, "", scope.Token).ConfigureAwait(false);
@@ -99,6 +112,15 @@ internal sealed class SessionHandler(IReadOnlyList<ISubsystem> subsystems, Gatew
         }
     }
 
+    private async Task ExplainKillAsync(LeaseService lease, SshSession session, Task outOfMemory, CancellationToken cancellation)
+    {
+        if (await Task.WhenAny(outOfMemory, Task.Delay(ReasonPatience, time, cancellation)).ConfigureAwait(false) == outOfMemory)
+        {
+            var text = string.Create(CultureInfo.InvariantCulture, $"shale: killed because the container's memory ({lease.Record.Container.MemoryBytes >> 20} MiB) is used up");
+            await session.WriteErrorAsync(Encoding.UTF8.GetBytes(text + (session.Terminal is null ? "\n" : "\r\n")), cancellation).ConfigureAwait(false);
+        }
+    }
+
     /// <summary>One line on the user's stderr, and an exit that isn't mistaken for the command's.</summary>
     private static async Task TellAsync(SshSession session, string message, int exitCode, CancellationToken cancellation)
     {
@@ -115,7 +137,7 @@ internal sealed class SessionHandler(IReadOnlyList<ISubsystem> subsystems, Gatew
         }
     }
 
-    private static ExecRequest Request(LeaseService lease, SshSession session)
+    private static ExecRequest Request(LeaseService lease, SshSession session, AgentSocket? agent)
     {
         var environment = new Dictionary<string, string>(session.Environment, StringComparer.Ordinal)
         {
@@ -130,6 +152,11 @@ internal sealed class SessionHandler(IReadOnlyList<ISubsystem> subsystems, Gatew
         {
             environment["SSH_CLIENT"] = string.Create(CultureInfo.InvariantCulture, $"{remote.Address} {remote.Port} {local.Port}");
             environment["SSH_CONNECTION"] = string.Create(CultureInfo.InvariantCulture, $"{remote.Address} {remote.Port} {local.Address} {local.Port}");
+        }
+
+        if (agent is not null)
+        {
+            environment["SSH_AUTH_SOCK"] = agent.Path;
         }
 
         if (session.OriginalCommand is { Length: > 0 } original)

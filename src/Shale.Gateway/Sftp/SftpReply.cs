@@ -39,7 +39,7 @@ internal sealed class SftpReply : IDisposable
         writer.WriteString("");
     }
 
-    public void Status(uint id, FileError error) => Status(id, Code(error), error == FileError.None ? "Success" : Message(error));
+    public void Status(uint id, FileError error) => Status(id, Code(error), error == FileError.None ? "Success" : Describe(error));
 
     public void Dispose() => _buffer.Dispose();
 
@@ -54,7 +54,8 @@ internal sealed class SftpReply : IDisposable
         _ => SftpStatus.Failure,
     };
 
-    private static string Message(FileError error) => error switch
+    /// <summary>Words for a user, as strerror(3) has them.</summary>
+    public static string Describe(FileError error) => error switch
     {
         FileError.NotFound => "No such file or directory",
         FileError.NotPermitted => "Operation not permitted",

@@ -9,35 +9,12 @@ internal sealed class SftpSubsystem(TimeProvider time) : ISubsystem
 {
     public string Name => "sftp";
 
-    public bool NeedsService => true;
-
     public async Task<int> ServeAsync(LeaseService lease, SshSession session, CancellationToken cancellation)
     {
-        var container = await lease.ReadyAsync(cancellation).ConfigureAwait(false);
-        var tree = await container.OpenFilesAsync(cancellation).ConfigureAwait(false);
-        var bandwidth = container.Bandwidth;
-        await using var server = new SftpServer(tree, session.Input, ReceivedAsync, WriteAsync, time);
+        var (tree, bandwidth) = await lease.UseAsync(
+            session.Connection, async c => (await c.OpenFilesAsync(cancellation).ConfigureAwait(false), c.Bandwidth), cancellation).ConfigureAwait(false);
+        var metered = new MeteredSession(lease, session, bandwidth);
+        await using var server = new SftpServer(tree, session.Input, metered.ReceivedAsync, metered.WriteAsync, time);
         return await server.RunAsync(cancellation).ConfigureAwait(false) ? 0 : 1;
-
-        async ValueTask ReceivedAsync(int bytes, CancellationToken token)
-        {
-            if (bandwidth is not null)
-            {
-                await bandwidth.FromClient.TakeAsync(bytes, token).ConfigureAwait(false);
-            }
-
-            lease.CountIn(bytes);
-        }
-
-        async ValueTask WriteAsync(ReadOnlyMemory<byte> packet, CancellationToken token)
-        {
-            if (bandwidth is not null)
-            {
-                await bandwidth.ToClient.TakeAsync(packet.Length, token).ConfigureAwait(false);
-            }
-
-            lease.CountOut(packet.Length);
-            await session.WriteOutputAsync(packet, token).ConfigureAwait(false);
-        }
     }
 }

@@ -120,16 +120,13 @@ internal sealed class Channel : SshChannel
 
     public void SendEof()
     {
-        bool send;
         lock (_gate)
         {
-            send = !_outputEnded && !_closeSent;
-            _outputEnded = true;
-        }
-
-        if (send)
-        {
-            _multiplexer.Send(new ChannelSignalMessage(MessageNumber.ChannelEof, RemoteId));
+            if (!_outputEnded && !_closeSent)
+            {
+                _outputEnded = true;
+                _multiplexer.Send(new ChannelSignalMessage(MessageNumber.ChannelEof, RemoteId));
+            }
         }
     }
 
@@ -153,6 +150,7 @@ internal sealed class Channel : SshChannel
             _outputEnded = true;
         }
 
+        _waiter.Abandon();
         _multiplexer.Send(new ChannelSignalMessage(MessageNumber.ChannelClose, RemoteId));
         Finish();
     }
@@ -168,9 +166,17 @@ internal sealed class Channel : SshChannel
         _waiter.TryComplete(false);
     }
 
-    /// <summary>Sends a request.</summary>
-    public void SendRequest(string type, ReadOnlyMemory<byte> fields) =>
-        _multiplexer.Send(new ChannelRequestMessage(RemoteId, type, WantReply: false, fields));
+    /// <summary>Sends a request, unless the channel is closed: PuTTY ends the connection over a message for a channel that is not there any more.</summary>
+    public void SendRequest(string type, ReadOnlyMemory<byte> fields)
+    {
+        lock (_gate)
+        {
+            if (!_closeSent)
+            {
+                _multiplexer.Send(new ChannelRequestMessage(RemoteId, type, WantReply: false, fields));
+            }
+        }
+    }
 
     /// <summary>Sends a request and awaits the reply.</summary>
     public async ValueTask<bool> RequestAsync(string type, ReadOnlyMemory<byte> fields, CancellationToken cancellationToken)
@@ -275,6 +281,7 @@ internal sealed class Channel : SshChannel
             _outputEnded = true;
         }
 
+        _waiter.Abandon();
         if (sendClose)
         {
             _multiplexer.Send(new ChannelSignalMessage(MessageNumber.ChannelClose, RemoteId));
@@ -306,9 +313,17 @@ internal sealed class Channel : SshChannel
             var part = (int)Math.Min(count, int.MaxValue);
             count -= part;
             var adjust = _receiveWindow.Credit(part);
-            if (adjust > 0 && !_closeSent)
+            if (adjust == 0)
             {
-                _multiplexer.Send(new ChannelWindowAdjustMessage(RemoteId, (uint)adjust));
+                continue;
+            }
+
+            lock (_gate)
+            {
+                if (!_closeSent)
+                {
+                    _multiplexer.Send(new ChannelWindowAdjustMessage(RemoteId, (uint)adjust));
+                }
             }
         }
     }

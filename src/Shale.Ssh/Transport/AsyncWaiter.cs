@@ -10,9 +10,20 @@ internal sealed class AsyncWaiter : IValueTaskSource<bool>
     private ManualResetValueTaskSourceCore<bool> _core;
     private CancellationTokenRegistration _registration;
     private int _armed;
+    private volatile bool _abandoned;
 
     /// <param name="runInline">Whether the one who completes the wait runs what follows it, rather than the thread pool.</param>
     public AsyncWaiter(bool runInline = false) => _core.RunContinuationsAsynchronously = !runInline;
+
+    /// <summary>Whether whoever waits with this wants nothing more, for good.</summary>
+    public bool IsAbandoned => _abandoned;
+
+    /// <summary>Ends the wait, if there is one, and every later attempt at what was waited for.</summary>
+    public void Abandon()
+    {
+        _abandoned = true;
+        TryComplete(false);
+    }
 
     /// <summary>Gets ready. From here on <see cref="TryComplete"/> counts.</summary>
     public void Arm()

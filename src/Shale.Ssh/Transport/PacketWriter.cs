@@ -327,8 +327,9 @@ internal sealed class PacketWriter : IDisposable
         bool rekeyDue;
         lock (_gate)
         {
-            sent = !_completed;
-            if (_completed)
+            // Looked at under the lock: nothing of a channel is sealed after the CLOSE that was sent once its waiter was abandoned.
+            sent = !_completed && !waiter.IsAbandoned;
+            if (!sent)
             {
                 return true;
             }
