@@ -35,6 +35,7 @@ public sealed class LeaseService
     private string _pauseReason = "";
     private TaskCompletionSource? _paused;
     private TaskCompletionSource _outOfMemory = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource _retry = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _restartedAt;
     private long _bytesIn;
@@ -127,7 +128,7 @@ public sealed class LeaseService
             catch (IOException error)
             {
                 GatewayLog.ContainerFailed(_logger, Id, error.Message, delay.TotalSeconds);
-                SetState(ServiceState.Failed, error.Message);
+                Fail(error.Message);
             }
             catch (OperationCanceledException)
             {
@@ -232,17 +233,24 @@ public sealed class LeaseService
     /// <exception cref="ExecException">It can't be had; the message is for the user.</exception>
     public async Task<ILeaseContainer> ReadyAsync(CancellationToken cancellation)
     {
-        try
+        // Whoever comes while it can't be had has it tried once more at once, and is told what came of it.
+        var (ready, failed) = (_ready.Task, Volatile.Read(ref _failed).Task);
+        if (State == ServiceState.Failed)
         {
-            return await _ready.Task.WaitAsync(StartPatience, _time, cancellation).ConfigureAwait(false);
+            Interlocked.Exchange(ref _retry, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
         }
-        catch (TimeoutException)
+
+        await Task.WhenAny(ready, failed, Task.Delay(StartPatience, _time, cancellation)).ConfigureAwait(false);
+        cancellation.ThrowIfCancellationRequested();
+        if (ready.IsCompleted)
         {
-            var message = Message;
-            throw new ExecException(
-                ExecFailure.Unavailable,
-                $"{Record.Name}: the container is not ready{(message.Length > 0 ? ": " + message : ".")} It is tried again by itself; come back in a minute.");
+            return await ready.ConfigureAwait(false);
         }
+
+        var message = Message;
+        throw new ExecException(
+            ExecFailure.Unavailable,
+            $"{Record.Name}: the container is not ready{(message.Length > 0 ? ": " + message : ".")} It is tried again by itself; come back in a minute.");
     }
 
     /// <summary>Freezes the container until <see cref="ResumeAsync"/>; connections stay.</summary>
@@ -368,10 +376,16 @@ public sealed class LeaseService
         }
         catch (IOException error) when (error is not ExecException)
         {
-            SetState(ServiceState.Failed, error.Message);
+            Fail(error.Message);
             _ = StartAsync();
             throw new ExecException(ExecFailure.Unavailable, $"{Record.Name}: the container stopped and can't be started again: {error.Message}", error);
         }
+    }
+
+    private void Fail(string message)
+    {
+        SetState(ServiceState.Failed, message);
+        Interlocked.Exchange(ref _failed, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
     }
 
     private void SetState(ServiceState state, string message)
