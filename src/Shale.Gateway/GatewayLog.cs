@@ -82,4 +82,7 @@ internal static partial class GatewayLog
 
     [LoggerMessage(1400, LogLevel.Information, "Serving SSH on {Endpoint}; host keys {Fingerprints}.")]
     public static partial void Listening(ILogger logger, string endpoint, string fingerprints);
+
+    [LoggerMessage(1401, LogLevel.Information, "The voucher log is served read-only on {Address}.")]
+    public static partial void LogServed(ILogger logger, string address);
 }

@@ -17,6 +17,13 @@ internal sealed class GatewayProcess : IAsyncDisposable
 
     public string Folder { get; }
 
+    /// <summary>More options and environment for the next launch.</summary>
+    public string[] Options { get; init; } = [];
+
+    public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
+
+    public int Pid => _process!.Id;
+
     public int Port { get; }
 
     public string Log
@@ -30,13 +37,17 @@ internal sealed class GatewayProcess : IAsyncDisposable
         }
     }
 
-    private string State => Path.Combine(Folder, "state");
+    public string State => Path.Combine(Folder, "state");
 
-    private string Key => Path.Combine(Folder, "id");
+    public string Key => Path.Combine(Folder, "id");
 
-    public static async Task<GatewayProcess> StartAsync()
+    public static async Task<GatewayProcess> StartAsync(string[]? options = null, IReadOnlyDictionary<string, string>? environment = null, string? folder = null)
     {
-        var gateway = new GatewayProcess(Directory.CreateTempSubdirectory("shale-it-").FullName, FreePort());
+        var gateway = new GatewayProcess(folder ?? Directory.CreateTempSubdirectory("shale-it-").FullName, FreePort())
+        {
+            Options = options ?? [],
+            Environment = environment ?? new Dictionary<string, string>(),
+        };
         await MustAsync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", gateway.Key]);
         await gateway.LaunchAsync();
         return gateway;
@@ -85,9 +96,47 @@ internal sealed class GatewayProcess : IAsyncDisposable
         await _process.WaitForExitAsync();
     }
 
+    /// <summary>Waits until something else has ended it.</summary>
+    public Task ExitedAsync() => _process!.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(60));
+
+    /// <summary>Asks it to end, as a service manager does.</summary>
+    public async Task TerminateAsync()
+    {
+        await MustAsync("kill", ["-TERM", Pid.ToString(CultureInfo.InvariantCulture)]);
+        await ExitedAsync();
+    }
+
+    /// <summary>Ends a lease by its record, and waits until the gateway says so.</summary>
+    public async Task EndLeaseAsync(ulong lease)
+    {
+        File.Delete(Path.Combine(State, "leases", lease.ToString(CultureInfo.InvariantCulture) + ".json"));
+        await Wait.UntilAsync(async () => await StatusAsync(lease) == "Ended", $"lease {lease} to end");
+    }
+
+    /// <summary>What the gateway says of a lease: Starting, Serving, Paused, Failed, Ended.</summary>
+    public async Task<string> StatusAsync(ulong lease)
+    {
+        try
+        {
+            var status = JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(State, "status", lease.ToString(CultureInfo.InvariantCulture) + ".json"))).RootElement;
+            return status.GetProperty("service").GetString()!;
+        }
+        catch (FileNotFoundException)
+        {
+            return "";
+        }
+    }
+
     public async Task LaunchAsync()
     {
-        _process = Process.Start(new ProcessStartInfo(Cli.Shale, ["gateway", $"--state_dir={State}", $"--listen=127.0.0.1:{Port}", "--verbose"]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+        _process?.Dispose();
+        var start = new ProcessStartInfo(Cli.Shale, ["gateway", $"--state_dir={State}", $"--listen=127.0.0.1:{Port}", "--verbose", .. Options]) { RedirectStandardError = true, RedirectStandardOutput = true };
+        foreach (var (name, value) in Environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        _process = Process.Start(start)!;
         _process.ErrorDataReceived += (_, line) => Append(line.Data);
         _process.OutputDataReceived += (_, line) => Append(line.Data);
         _process.BeginErrorReadLine();
@@ -143,7 +192,7 @@ internal sealed class GatewayProcess : IAsyncDisposable
         return count;
     }
 
-    private static async Task MustAsync(string program, string[] arguments)
+    internal static async Task MustAsync(string program, string[] arguments)
     {
         var outcome = await Cli.RunAsync(program, arguments);
         if (outcome.ExitCode != 0)
@@ -152,7 +201,7 @@ internal sealed class GatewayProcess : IAsyncDisposable
         }
     }
 
-    private static int FreePort()
+    internal static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();

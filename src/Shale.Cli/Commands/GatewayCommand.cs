@@ -33,6 +33,7 @@ internal sealed class GatewayCommandOptions
     private readonly Option<string> _state = new("--state_dir", "--state-dir") { Description = "Folder of leases, host keys and the voucher log.", DefaultValueFactory = _ => GatewayCommand.DefaultState };
     private readonly Option<string> _listen = new("--listen", "--external_ip", "--external-ip") { Description = "Address and port to serve SSH on.", DefaultValueFactory = _ => "0.0.0.0:22" };
     private readonly Option<string?> _admin = new("--admin") { Description = "Address and port on this machine for metrics and status, for example 127.0.0.1:9422. Default: none." };
+    private readonly Option<string?> _log = new("--log_listen", "--log-listen") { Description = "Address and port to serve the voucher log on, read-only, in plain HTTP, for shale audit URL. Default: none." };
     private readonly Option<string?> _recordings = new("--record") { Description = "Folder for terminal recordings (asciicast), of leases whose terms allow it. Default: none." };
     private readonly Option<string?> _banner = new("--banner") { Description = "A line shown before login." };
     private readonly Option<string?> _cache = new("--cache_dir", "--cache-dir", "--store") { Description = "The data set store, for mounts by CID. Default: STATE/data." };
@@ -40,7 +41,7 @@ internal sealed class GatewayCommandOptions
 
     public void AddTo(Command command)
     {
-        foreach (var option in new Option[] { _state, _listen, _admin, _recordings, _banner, _cache, _verbose })
+        foreach (var option in new Option[] { _state, _listen, _admin, _log, _recordings, _banner, _cache, _verbose })
         {
             command.Options.Add(option);
         }
@@ -62,6 +63,7 @@ internal sealed class GatewayCommandOptions
             StateDirectory = StateDirectory(parsed),
             Listen = Listen(parsed),
             Admin = parsed.GetValue(_admin) is { } admin ? EndPoint(admin, "--admin", 9422) : null,
+            LogListen = parsed.GetValue(_log) is { } log ? EndPoint(log, "--log_listen", 9423) : null,
             RecordingDirectory = parsed.GetValue(_recordings),
             Banner = parsed.GetValue(_banner) is { } banner ? banner + "\n" : null,
             DataDirectory = DataDirectory(parsed),

@@ -93,6 +93,13 @@ public sealed class GatewayHost : IAsyncDisposable
             var host = new GatewayHost(options.StateDirectory, leases) { _web = await ListenAsync(options, ssh, leases, owned, cancellation).ConfigureAwait(false) };
             host._owned.AddRange(owned);
             host.Endpoint = Bound(host._web, options.Listen);
+            if (options.LogListen is { } logListen)
+            {
+                var log = await LogServer.StartAsync(logListen, Path.Combine(options.StateDirectory, "log"), cancellation).ConfigureAwait(false);
+                host._owned.Add(log);
+                GatewayLog.LogServed(logger, log.Address);
+            }
+
             GatewayLog.Listening(logger, host.Endpoint.ToString(), string.Join(", ", keys.Select(k => k.PublicKey.Fingerprint)));
             return host;
         }

@@ -15,6 +15,9 @@ public sealed record GatewayOptions
     /// <summary>Where metrics and status are served in plain HTTP, for this machine only; null: nowhere.</summary>
     public IPEndPoint? Admin { get; init; }
 
+    /// <summary>Where the voucher log is served read-only in plain HTTP, to everyone who can reach it (what it reveals: docs/VOUCHERLOG.md, section 5); null: nowhere.</summary>
+    public IPEndPoint? LogListen { get; init; }
+
     /// <summary>Where terminal sessions are recorded when their lease allows it; null: nowhere.</summary>
     public string? RecordingDirectory { get; init; }
 
