@@ -58,8 +58,8 @@ public interface IProviderMarket
     /// <summary>Sends a settlement and returns its transaction, once mined.</summary>
     Task<Bytes32> SettleAsync(SettlementClaim claim, CancellationToken cancellation);
 
-    /// <summary>The transaction that gave a page a root, if one did up to an epoch.</summary>
-    Task<Bytes32?> FindSettlementAsync(uint page, System.Numerics.BigInteger newRoot, ulong fromEpoch, ulong toEpoch, CancellationToken cancellation);
+    /// <summary>The transaction that settled a page to a root with these entries, if one did between two epochs.</summary>
+    Task<Bytes32?> FindSettlementAsync(uint page, System.Numerics.BigInteger newRoot, ReadOnlyMemory<byte> entries, ulong fromEpoch, ulong toEpoch, CancellationToken cancellation);
 }
 
 /// <summary>Two heights of the chain.</summary>

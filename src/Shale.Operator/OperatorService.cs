@@ -46,6 +46,11 @@ public sealed class OperatorService
     /// <param name="say">Is told what happens, a line each, for the operator's log.</param>
     /// <exception cref="OperatorException">It can't start.</exception>
     public OperatorService(OperatorOptions options, IProviderMarket market, TimeProvider time, Action<string> say)
+        : this(options, market, null, time, say)
+    {
+    }
+
+    internal OperatorService(OperatorOptions options, IProviderMarket market, ISettlementProver? prover, TimeProvider time, Action<string> say)
     {
         ArgumentNullException.ThrowIfNull(options);
         (_options, _market, _time, _say) = (options.Validate(), market, time, say);
@@ -53,7 +58,7 @@ public sealed class OperatorService
         Directory.CreateDirectory(options.Folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         _orders = new OrderBook(Path.Combine(options.Folder, "leases"));
         _vouchers = new VoucherIndex(options.StateDirectory);
-        _settler = new Settler(market, _orders, _vouchers, new PageBook(Path.Combine(options.Folder, "pages")), new SettlementProver(_options.ProvingKeys), Path.Combine(options.Folder, "settlements"), time);
+        _settler = new Settler(market, _orders, _vouchers, new PageBook(Path.Combine(options.Folder, "pages")), prover ?? new SettlementProver(_options.ProvingKeys), Path.Combine(options.Folder, "settlements"), time);
     }
 
     /// <summary>The orders and leases that this operator knows, by number.</summary>
@@ -383,7 +388,8 @@ public sealed class OperatorService
 
         var status = FileLeaseDirectory.ReadStatus(_options.StateDirectory, lease.Id);
         return _vouchers.IsClosed(lease.Id) ||
-            (status is null or { Service: ServiceState.Ended } && (_vouchers.Newest(lease.Id) is null || _time.GetUtcNow() - (status?.At ?? default) > ClosingPatience));
+            (status is null or { Service: ServiceState.Ended } && _vouchers.Newest(lease.Id) is null) ||
+            (status is { Service: ServiceState.Ended } && _time.GetUtcNow() - status.At > ClosingPatience);
     }
 
     private AttoFil Unsettled(OperatorLease lease) =>

@@ -99,6 +99,9 @@ public sealed record OperatorLease
     /// <summary>When the gateway was told to serve it.</summary>
     public DateTimeOffset? ServedFrom { get; init; }
 
+    /// <summary>The transaction of the last settlement that is final, 0x…; empty before the first.</summary>
+    public string SettledBy { get; init; } = "";
+
     /// <summary>When a settlement of it was last final.</summary>
     public DateTimeOffset? SettledAt { get; init; }
 

@@ -9,8 +9,15 @@ using Shale.Settlement.Circuit;
 
 namespace Shale.Operator.Settling;
 
+/// <summary>Where proofs come from.</summary>
+internal interface ISettlementProver
+{
+    /// <summary>Proves a batch; the proof was verified.</summary>
+    Proof Prove(SettlementBatch batch, CancellationToken cancellation);
+}
+
 /// <summary>Proves batches under the deployment's keys. A key is mapped while it is used; a circuit stays compiled.</summary>
-internal sealed class SettlementProver(IReadOnlyDictionary<int, string> keys)
+internal sealed class SettlementProver(IReadOnlyDictionary<int, string> keys) : ISettlementProver
 {
     private readonly ConcurrentDictionary<int, CompiledCircuit<SettlementStatement>> _circuits = new();
 

@@ -32,12 +32,12 @@ internal sealed class Settler
     private readonly OrderBook _orders;
     private readonly VoucherIndex _vouchers;
     private readonly PageBook _pages;
-    private readonly SettlementProver _prover;
+    private readonly ISettlementProver _prover;
     private readonly BatchPlanner _planner;
     private readonly string _folder;
     private readonly TimeProvider _time;
 
-    public Settler(IProviderMarket market, OrderBook orders, VoucherIndex vouchers, PageBook pages, SettlementProver prover, string folder, TimeProvider time)
+    public Settler(IProviderMarket market, OrderBook orders, VoucherIndex vouchers, PageBook pages, ISettlementProver prover, string folder, TimeProvider time)
     {
         (_market, _orders, _vouchers, _pages, _prover, _folder, _time) = (market, orders, vouchers, pages, prover, folder, time);
         _planner = new BatchPlanner(VoucherDomain.Create(market.ChainId, market.Contract.ToArray()));
@@ -109,20 +109,20 @@ internal sealed class Settler
         var pending = Read(number);
         var tip = await _market.TipAsync(cancellation).ConfigureAwait(false);
         var newRoot = BigInteger.Parse(pending.NewRoot, CultureInfo.InvariantCulture);
-        var root = (await _market.PagesAsync(tip.Latest, cancellation).ConfigureAwait(false))[(int)number].Root;
-        if (root == newRoot)
+        if (await IsDoneAsync(pending, newRoot, tip.Latest, cancellation).ConfigureAwait(false))
         {
-            if ((await _market.PagesAsync(tip.Final, cancellation).ConfigureAwait(false)) is var final && (final.Count <= number || final[(int)number].Root != newRoot))
+            if (!await IsDoneAsync(pending, newRoot, tip.Final, cancellation).ConfigureAwait(false))
             {
                 return null;
             }
 
-            var transaction = await _market.FindSettlementAsync(number, newRoot, pending.FromEpoch, tip.Final, cancellation).ConfigureAwait(false)
+            var transaction = await _market.FindSettlementAsync(number, newRoot, Convert.FromHexString(pending.Entries), pending.FromEpoch, tip.Final, cancellation).ConfigureAwait(false)
                 ?? (Bytes32.TryParse(pending.Transaction, out var sent) ? sent : throw new ChainException(ChainErrorKind.Pruned, $"Page {number} has the root of our settlement, and no node tells in which transaction it got it. Ask again, or another node."));
             Finish(pending, transaction);
             return string.Create(CultureInfo.InvariantCulture, $"page {number}: {AttoFil.Create(UInt128.Parse(pending.Paid, CultureInfo.InvariantCulture)).ToFilString()} FIL of {pending.Settled.Count} leases are settled and final in {transaction}");
         }
 
+        var root = (await _market.PagesAsync(tip.Latest, cancellation).ConfigureAwait(false))[(int)number].Root;
         if (root.ToString(CultureInfo.InvariantCulture) != pending.OldRoot)
         {
             // Another settlement of ours went first (an older copy of this folder, or a second operator): plan anew from what stands.
@@ -145,6 +145,20 @@ internal sealed class Settler
         }
     }
 
+    /// <summary>Whether a settlement stands at an epoch: the page has its root, and the leases that it closes are closed (one that only closes changes no leaf).</summary>
+    private async Task<bool> IsDoneAsync(PendingSettlement pending, BigInteger newRoot, ulong epoch, CancellationToken cancellation)
+    {
+        var pages = await _market.PagesAsync(epoch, cancellation).ConfigureAwait(false);
+        if (pages.Count <= pending.Page || pages[(int)pending.Page].Root != newRoot)
+        {
+            return false;
+        }
+
+        var closed = pending.Settled.Where(s => s.IsClosed).Select(s => s.LeaseId).ToList();
+        var leases = await _market.LeasesAsync(closed, epoch, cancellation).ConfigureAwait(false);
+        return closed.All(id => leases.GetValueOrDefault(id)?.State == LeaseState.Closed);
+    }
+
     private SettlementClaim Claim(PendingSettlement pending) => new(
         _market.Provider,
         pending.Page,
@@ -163,7 +177,7 @@ internal sealed class Settler
         var root = Word(after.Root);
         foreach (var settled in pending.Settled)
         {
-            if (_orders.Find(settled.LeaseId) is not { } lease || lease.Settlements.Any(s => s.NewRoot == root))
+            if (_orders.Find(settled.LeaseId) is not { } lease || lease.SettledBy == transaction.ToString())
             {
                 continue;
             }
@@ -174,6 +188,7 @@ internal sealed class Settler
                 Claimed = settled.Claimed,
                 Stage = settled.IsClosed ? LeaseStage.Closed : lease.Stage,
                 SettledAt = _time.GetUtcNow(),
+                SettledBy = transaction.ToString(),
                 SettlementCount = lease.SettlementCount + 1,
                 Settlements =
                 [
