@@ -22,7 +22,7 @@ internal sealed class LedgerDouble(VerificationKey key) : IProviderMarket
 
     private readonly List<World> _epochs = [new World()];
     private readonly List<PlacedOrder> _orders = [];
-    private readonly List<(ulong Epoch, PageEvent Event, uint Page, Bytes32 Transaction)> _events = [];
+    private readonly List<(ulong Epoch, PageEvent Event, uint Page)> _events = [];
     private int _calls;
 
     public uint Provider => 1;
@@ -73,7 +73,7 @@ internal sealed class LedgerDouble(VerificationKey key) : IProviderMarket
         var page = Now.Pages[(int)lease.Page];
         var bit = BigInteger.One << lease.Slot;
         Now.Pages[(int)lease.Page] = page with { Live = page.Live | bit, Fresh = page.Fresh | bit };
-        _events.Add((Tip.Latest, new PageEvent(new ShaleMarket.LeaseConfirmedEvent(id, 1, lease.Page, lease.Slot, deposit), null, (lease.Ax, lease.Ay)), lease.Page, default));
+        _events.Add((Tip.Latest, new PageEvent(new ShaleMarket.LeaseConfirmedEvent(id, 1, lease.Page, lease.Slot, deposit), null, (lease.Ax, lease.Ay)), lease.Page));
         Mine();
     }
 
@@ -161,13 +161,13 @@ internal sealed class LedgerDouble(VerificationKey key) : IProviderMarket
     {
         Settle(claim);
         Mine();
-        return Transaction(claim.NewRoot.ToBigInteger());
+        return Transaction(claim.NewRoot.ToBigInteger(), claim.Entries);
     });
 
     public Task<Bytes32?> FindSettlementAsync(uint page, BigInteger newRoot, ReadOnlyMemory<byte> settled, ulong fromEpoch, ulong toEpoch, CancellationToken cancellation) =>
-        Step<Bytes32?>(() => _events.Any(e => e.Page == page && e.Event.Settled?.NewRoot == newRoot && e.Event.Settled.Entries.Span.SequenceEqual(settled.Span) && e.Epoch >= fromEpoch && e.Epoch <= toEpoch) ? Transaction(newRoot) : null);
+        Step<Bytes32?>(() => _events.Any(e => e.Page == page && e.Event.Settled?.NewRoot == newRoot && e.Event.Settled.Entries.Span.SequenceEqual(settled.Span) && e.Epoch >= fromEpoch && e.Epoch <= toEpoch) ? Transaction(newRoot, settled) : null);
 
-    private static Bytes32 Transaction(BigInteger root) => Bytes32.Keccak(root.ToByteArray());
+    private static Bytes32 Transaction(BigInteger root, ReadOnlyMemory<byte> entries) => Bytes32.Keccak([.. root.ToByteArray(), .. entries.Span]);
 
     private static void Require(bool condition, string what)
     {
@@ -236,7 +236,7 @@ internal sealed class LedgerDouble(VerificationKey key) : IProviderMarket
         Now.Pages[(int)claim.Page] = page with { Root = claim.NewRoot.ToBigInteger(), Live = live, Fresh = fresh, Taken = taken };
         PaidInAll += claim.Paid;
         Settlements++;
-        _events.Add((Tip.Latest, new PageEvent(null, new ShaleMarket.PageSettledEvent(1, claim.Page, claim.NewRoot.ToBigInteger(), claim.Paid, claim.Entries), null), claim.Page, Transaction(claim.NewRoot.ToBigInteger())));
+        _events.Add((Tip.Latest, new PageEvent(null, new ShaleMarket.PageSettledEvent(1, claim.Page, claim.NewRoot.ToBigInteger(), claim.Paid, claim.Entries), null), claim.Page));
     }
 
     private async Task<T> Step<T>(Func<T> action)
