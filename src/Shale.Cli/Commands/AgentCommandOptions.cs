@@ -173,7 +173,7 @@ internal sealed class AgentCommandOptions
         return string.IsNullOrEmpty(file) ? null : file;
     }
 
-    private static char[] ReadPassphrase(string file)
+    internal static char[] ReadPassphrase(string file)
     {
         if (!File.Exists(file))
         {
@@ -184,7 +184,7 @@ internal sealed class AgentCommandOptions
         return ReadAll(stream, file);
     }
 
-    private static char[] ReadAll(Stream stream, string name)
+    internal static char[] ReadAll(Stream stream, string name)
     {
         byte[] bytes = new byte[MaxPassphrase + 1];
         try
