@@ -12,10 +12,11 @@ internal static class Shell
     /// <summary>The commands, grouped as the help shows them.</summary>
     private static readonly (string Title, Func<Command>[] Commands)[] Groups =
     [
-        ("Providers", [LeaseContainerCommand.Create, LeaseContainerCommand.CreateOlder, GatewayCommand.Create, DatasetCommand.Create, ResultsCommand.Create]),
+        ("Providers", [ProviderCommand.Create, OfferCommand.Create, OrdersCommand.Create, LeaseContainerCommand.Create, LeaseContainerCommand.CreateOlder, GatewayCommand.Create, DatasetCommand.Create, ResultsCommand.Create]),
         ("Settlement", [ProofCommand.Create]),
         ("Clients", [AgentCommand.Create, SshCommand.Create, SshConfigCommand.Create, SessionCommand.Create]),
         ("Auditors", [AuditCommand.Create]),
+        ("Chain", [WalletCommand.Create, DevnetCommand.Create]),
         ("This machine", [DoctorCommand.Create]),
     ];
 
@@ -65,6 +66,18 @@ internal static class Shell
         catch (Shale.Agent.AgentException error)
         {
             return Fail(error.Message, error.Hint, ExitCodes.Failure);
+        }
+        catch (Shale.Chain.Accounts.WalletException error)
+        {
+            return Fail(error.Message, error.Hint, ExitCodes.Failure);
+        }
+        catch (Shale.Chain.Networks.NetworkException error)
+        {
+            return Fail(error.Message, error.Hint, ExitCodes.Configuration);
+        }
+        catch (Shale.Chain.ChainException error)
+        {
+            return Fail(error.Message, null, error.Kind == Shale.Chain.ChainErrorKind.Unreachable ? ExitCodes.Unavailable : ExitCodes.Failure);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {

@@ -136,6 +136,11 @@ public sealed class MarketEvents
         var final = await _chain.GetFinalizedAsync(cancellation).ConfigureAwait(false);
         var events = new List<MarketEvent>();
         var next = cursor;
+        if (cursor.LastBlock > final.Number)
+        {
+            return null; // the node is behind the one that was asked before
+        }
+
         if (final.Number >= cursor.Next)
         {
             await CheckChainAsync(cursor, final, cancellation).ConfigureAwait(false);
@@ -170,7 +175,7 @@ public sealed class MarketEvents
             return;
         }
 
-        var now = number == final.Number ? final : number < final.Number ? await _chain.GetBlockAsync(BlockTag.At(number), cancellation).ConfigureAwait(false) : null;
+        var now = number == final.Number ? final : await _chain.GetBlockAsync(BlockTag.At(number), cancellation).ConfigureAwait(false);
         if (now?.Hash != cursor.LastHash)
         {
             throw new ChainException(

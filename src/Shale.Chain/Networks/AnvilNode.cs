@@ -36,6 +36,7 @@ public sealed partial class AnvilNode : IAsyncDisposable
 
     private const string StateFile = "state.json";
     private const string LogFile = "anvil.log";
+    private const string ProcessFile = "anvil.pid";
 
     /// <summary>States of so many blocks can be asked for; more would stay in memory for nothing.</summary>
     private const int KeptStates = 512;
@@ -127,6 +128,7 @@ public sealed partial class AnvilNode : IAsyncDisposable
         }
 
         process.StandardInput.Close();
+        await File.WriteAllTextAsync(Path.Combine(options.Folder, ProcessFile), process.Id.ToString(CultureInfo.InvariantCulture), CancellationToken.None).ConfigureAwait(false);
         var node = new AnvilNode(options, process);
         try
         {
@@ -137,6 +139,40 @@ public sealed partial class AnvilNode : IAsyncDisposable
         {
             await node.DisposeAsync().ConfigureAwait(false);
             throw;
+        }
+    }
+
+    /// <summary>Stops a node that was left behind when the process that started it was killed. Only a process that works on this very folder's state is touched.</summary>
+    /// <param name="folder">The folder of the chain's state.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <returns>Whether there was one.</returns>
+    public static async Task<bool> StopOrphanAsync(string folder, CancellationToken cancellation)
+    {
+        var file = Path.Combine(folder, ProcessFile);
+        if (!File.Exists(file) || !int.TryParse(await File.ReadAllTextAsync(file, cancellation).ConfigureAwait(false), NumberStyles.None, CultureInfo.InvariantCulture, out var id))
+        {
+            return false;
+        }
+
+        var arguments = $"/proc/{id.ToString(CultureInfo.InvariantCulture)}/cmdline";
+        try
+        {
+            if (!(await File.ReadAllTextAsync(arguments, cancellation).ConfigureAwait(false)).Split('\0').Contains(Path.Combine(folder, StateFile)))
+            {
+                return false;
+            }
+
+            _ = Kill(id, Sigterm);
+            for (var waited = TimeSpan.Zero; File.Exists(arguments) && waited < StopLimit; waited += TimeSpan.FromMilliseconds(50))
+            {
+                await Task.Delay(50, cancellation).ConfigureAwait(false);
+            }
+
+            return true;
+        }
+        catch (Exception gone) when (gone is FileNotFoundException or DirectoryNotFoundException or IOException)
+        {
+            return false;
         }
     }
 

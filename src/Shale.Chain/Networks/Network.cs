@@ -1,3 +1,5 @@
+using Shale.Chain.Rpc;
+
 namespace Shale.Chain.Networks;
 
 /// <summary>A chain, how to reach it, and where the market lies on it. docs/CHAIN.md describes the file.</summary>
@@ -64,6 +66,12 @@ public sealed record Network
     /// <summary>The market's address.</summary>
     /// <exception cref="NetworkException">The contracts are not deployed there.</exception>
     public Address RequireMarket() => Market ?? throw Undeployed();
+
+    /// <summary>A client of this network's nodes; nothing is asked yet.</summary>
+    /// <param name="time">Clock and timers; the system's if null.</param>
+    /// <returns>The client, for the caller to dispose.</returns>
+    public ChainClient Connect(TimeProvider? time = null) => new(
+        new ChainOptions { Endpoints = [.. Endpoints.Select(e => new RpcEndpoint(e.OriginalString))], ChainId = ChainId, FinalityDepth = (int)FinalityDepth }, time);
 
     /// <summary>
     /// Finds a network: <c>calibration</c>, <c>mainnet</c>, <c>devnet</c> (what <c>shale devnet</c> wrote), or the path of a file.

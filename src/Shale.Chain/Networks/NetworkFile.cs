@@ -150,7 +150,7 @@ public static class NetworkFile
                     network = network with { EpochSeconds = (int)Number(member, 1, 3600) };
                     break;
                 case "finalityDepth":
-                    network = network with { FinalityDepth = Number(member, 0, 100_000) };
+                    network = network with { FinalityDepth = Number(member, 1, 100_000) };
                     break;
                 case "wallet":
                     network = network with { WalletFolder = Path.Combine(folder, Text(member)) };

@@ -154,8 +154,8 @@ internal static class WalletCommand
             var network = options.Network(parsed);
             var address = options.AddressOf(parsed, network, parsed.GetValue(name));
             using var chain = network.Connect();
-            var balance = await chain.GetBalanceAsync(address, cancellation).ConfigureAwait(false);
-            var owed = network.Market is null ? 0 : await new MarketReader(chain, network).GetWithdrawableAsync(address, cancellation).ConfigureAwait(false);
+            var balance = await chain.GetBalanceAsync(address, default, cancellation).ConfigureAwait(false);
+            var owed = network.Market is null ? 0 : await new MarketReader(chain, network).GetWithdrawableAsync(address, default, cancellation).ConfigureAwait(false);
             if (parsed.GetValue(json))
             {
                 Console.WriteLine(JsonSerializer.Serialize(
@@ -200,7 +200,7 @@ internal static class WalletCommand
             _ = network.RequireMarket();
             using var account = options.Unlock(parsed, network);
             using var chain = network.Connect();
-            if (await new MarketReader(chain, network).GetWithdrawableAsync(account.Address, cancellation).ConfigureAwait(false) == 0)
+            if (await new MarketReader(chain, network).GetWithdrawableAsync(account.Address, default, cancellation).ConfigureAwait(false) == 0)
             {
                 Console.WriteLine("There is nothing to collect.");
                 return ExitCodes.Success;

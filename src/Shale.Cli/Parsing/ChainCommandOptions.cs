@@ -3,6 +3,7 @@ using Shale.Agent;
 using Shale.Agent.Files;
 using Shale.Chain;
 using Shale.Chain.Accounts;
+using Shale.Chain.Market;
 using Shale.Chain.Networks;
 using Shale.Chain.Rpc;
 using Shale.Cli.Commands;
@@ -147,6 +148,10 @@ internal sealed class ChainCommandOptions
         Array.Clear(first);
         throw new CliError(same ? "A wallet's passphrase has at least one character." : "The two are not the same.", null, ExitCodes.Usage);
     }
+
+    /// <summary>What sends the account's transactions; those that were signed are kept in the user's folder.</summary>
+    public static MarketWriter Writer(ChainClient chain, Network network, IAccount account, TransactionLine line) =>
+        new(network, new WalletTransactor(chain, network, account, Path.Combine(Home, "transactions"), line));
 
     /// <summary>An amount of FIL from the command line.</summary>
     public static UInt128 Amount(string text, string option) => FilAmount.TryParse(text, out var amount)
