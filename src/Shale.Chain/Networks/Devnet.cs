@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
 using Shale.Chain.Accounts;
@@ -89,11 +88,19 @@ public sealed class Devnet : IAsyncDisposable
             return null;
         }
 
+        RunningDevnet? running = null;
         try
         {
             using var document = JsonDocument.Parse(File.ReadAllBytes(file));
-            var running = new RunningDevnet(document.RootElement.GetProperty("processId").GetInt32(), new Uri(document.RootElement.GetProperty("endpoint").GetString()!));
-            return Directory.Exists($"/proc/{running.ProcessId.ToString(CultureInfo.InvariantCulture)}") ? running : null;
+            running = new RunningDevnet(document.RootElement.GetProperty("processId").GetInt32(), new Uri(document.RootElement.GetProperty("endpoint").GetString()!));
+
+            // The lock goes with the process, however it ended; its number may be somebody else's by now.
+            using var free = new FileStream(Path.Combine(folder, LockFile), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            return null;
+        }
+        catch (IOException) when (running is not null)
+        {
+            return running;
         }
         catch (Exception broken) when (broken is JsonException or KeyNotFoundException or InvalidOperationException or FileNotFoundException or UriFormatException)
         {

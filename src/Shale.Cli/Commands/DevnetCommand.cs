@@ -48,7 +48,7 @@ internal static class DevnetCommand
                     Progress = new Lines(),
                 },
                 cancellation).ConfigureAwait(false);
-            Print(devnet, Folder(parsed, folder));
+            Print(devnet.Network, Folder(parsed, folder), devnet.IsNew ? "A new devnet" : "The devnet, as it was left,");
             var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             using var stop = cancellation.Register(stopped.SetResult);
             if (await Task.WhenAny(devnet.Node.Ended, stopped.Task).ConfigureAwait(false) != stopped.Task)
@@ -79,7 +79,7 @@ internal static class DevnetCommand
                 await kill.WaitForExitAsync(cancellation).ConfigureAwait(false);
             }
 
-            while (Directory.Exists($"/proc/{running.ProcessId}"))
+            while (Devnet.FindRunning(Folder(parsed, folder)) == running)
             {
                 await Task.Delay(100, cancellation).ConfigureAwait(false);
             }
@@ -166,15 +166,14 @@ internal static class DevnetCommand
         return new DevnetKey(VerifyingKeyFile.Read(slots, verifying), proving);
     }
 
-    private static void Print(Devnet devnet, string folder)
+    private static void Print(Network network, string folder, string which)
     {
-        var network = devnet.Network;
         Console.WriteLine($"""
-            {(devnet.IsNew ? "A new devnet" : "The devnet, as it was left,")} runs at {network.Endpoints[0]} (chain {network.ChainId}).
+            {which} runs at {network.Endpoints[0]} (chain {network.ChainId}).
             registry  {network.Registry}
             market    {network.Market}
             """);
-        foreach (var wallet in devnet.Wallets)
+        foreach (var wallet in ChainCommandOptions.Wallets(network).List())
         {
             Console.WriteLine($"{wallet.Name,-9} {wallet.Address}  {FilecoinAddress.FromEvm(wallet.Address!.Value).ToString(testnet: true)}");
         }
@@ -187,9 +186,9 @@ internal static class DevnetCommand
     /// <summary>Starts the same command in a session of its own and waits until it runs.</summary>
     private static async Task<int> DetachAsync(string folder, string[] options, CancellationToken cancellation)
     {
-        if (Devnet.FindRunning(folder) is { } before)
+        if (Devnet.FindRunning(folder) is not null)
         {
-            Console.WriteLine($"A devnet runs in {folder} already, at {before.Endpoint}.");
+            Print(NetworkFile.Read(Path.Combine(folder, NetworkFile.FileName)), folder, "A devnet that was there already");
             return ExitCodes.Success;
         }
 
@@ -213,7 +212,7 @@ internal static class DevnetCommand
             await Task.Delay(100, cancellation).ConfigureAwait(false);
         }
 
-        Console.Write(await File.ReadAllTextAsync(log, cancellation).ConfigureAwait(false));
+        Print(NetworkFile.Read(Path.Combine(folder, NetworkFile.FileName)), folder, "The devnet");
         return ExitCodes.Success;
     }
 
