@@ -152,8 +152,8 @@ public sealed class Devnet : IAsyncDisposable
     /// <summary>Stops the node, which writes its state, and lets go of the folder.</summary>
     public async ValueTask DisposeAsync()
     {
-        File.Delete(Path.Combine(_folder, RunningFile));
         await Node.DisposeAsync().ConfigureAwait(false);
+        File.Delete(Path.Combine(_folder, RunningFile));
         await _lock.DisposeAsync().ConfigureAwait(false);
     }
 
