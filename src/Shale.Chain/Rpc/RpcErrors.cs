@@ -10,6 +10,7 @@ internal static class RpcErrors
 {
     // EIP-1474 and what gateways use.
     private const long ExecutionReverted = 3;
+    private const long VmExecutionError = -32015;
     private const long NullRound = 12;
     private const long InternalError = -32603;
     private const long ResourceUnavailable = -32002;
@@ -32,7 +33,7 @@ internal static class RpcErrors
         }
 
         var revert = FindData(data, 0);
-        if (code == ExecutionReverted || Contains(message, "execution reverted") || Contains(message, "revert reason") || (revert is not null && Contains(message, "revert")))
+        if (code is ExecutionReverted or VmExecutionError || Contains(message, "execution reverted") || Contains(message, "revert reason") || (revert is not null && Contains(message, "revert")))
         {
             return new RpcFailure(ChainErrorKind.Reverted, false, reason, revert ?? Array.Empty<byte>());
         }

@@ -63,15 +63,15 @@ public sealed class TransactionSender
             throw new ArgumentException("A transaction to nobody deploys a contract and needs its code.", nameof(call));
         }
 
-        var (entry, owner) = await BeginAsync(to, value, data, description, progress, cancel).ConfigureAwait(false);
+        var (entry, owner, sent) = await BeginAsync(to, value, data, description, progress, cancel).ConfigureAwait(false);
         using (owner)
         {
-            return await new TransactionWatch(client, account, options, journal, entry, wait, progress).RunAsync(cancel).ConfigureAwait(false);
+            return await new TransactionWatch(client, account, options, journal, entry, wait, progress).RunAsync(sent, cancel).ConfigureAwait(false);
         }
     }
 
     /// <summary>Puts the transaction on file and sends it, or finds the one that was left behind.</summary>
-    private async Task<(JournalEntry Entry, IDisposable Owner)> BeginAsync(
+    private async Task<(JournalEntry Entry, IDisposable Owner, bool Sent)> BeginAsync(
         Address? to, UInt128 value, byte[] data, string description, IProgress<TransactionProgress>? progress, CancellationToken cancel)
     {
         ulong lowest = 0;
@@ -81,7 +81,7 @@ public sealed class TransactionSender
             var entries = journal.Read();
             if (entries.Count > 0 && await TakeUpAsync(entries, to, value, data, progress, cancel).ConfigureAwait(false) is { } found)
             {
-                return found;
+                return (found.Entry, found.Owner, true);
             }
 
             var signed = await PrepareAsync(to, value, data, Math.Max(lowest, entries.Count == 0 ? 0 : entries[^1].Nonce + 1), description, cancel).ConfigureAwait(false);
@@ -97,10 +97,10 @@ public sealed class TransactionSender
                 {
                     case BroadcastResult.Accepted:
                         progress?.Report(new TransactionProgress(TransactionStage.Sent, signed.Hash, nonce, $"Sent: {description}, transaction {signed.Hash}"));
-                        return (entry, owner);
+                        return (entry, owner, true);
                     case BroadcastResult.Unknown:
                         progress?.Report(new TransactionProgress(TransactionStage.Unreachable, signed.Hash, nonce, $"No node answered ({tried}). Trying on"));
-                        return (entry, owner);
+                        return (entry, owner, false);
                     case BroadcastResult.NonceTaken when round < MostNonces:
                         // No node took it, so that it cannot come back: the next nonce.
                         journal.Delete(nonce);

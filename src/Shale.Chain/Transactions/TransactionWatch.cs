@@ -22,9 +22,11 @@ internal sealed class TransactionWatch(
     private string lastProblem = "";
     private bool limitSaid;
 
-    internal async Task<TransactionReceipt> RunAsync(CancellationToken cancel)
+    /// <summary>Waits to the end. A transaction that no node is known to have is looked for, and sent again, at once.</summary>
+    internal async Task<TransactionReceipt> RunAsync(bool sent, CancellationToken cancel)
     {
-        var start = lastAttempt = lastSent = time.GetUtcNow();
+        var start = lastAttempt = time.GetUtcNow();
+        lastSent = sent ? start : DateTimeOffset.MinValue;
         while (true)
         {
             try
