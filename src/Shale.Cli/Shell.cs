@@ -12,8 +12,8 @@ internal static class Shell
     /// <summary>The commands, grouped as the help shows them.</summary>
     private static readonly (string Title, Func<Command>[] Commands)[] Groups =
     [
-        ("Providers", [ProviderCommand.Create, OfferCommand.Create, OrdersCommand.Create, LeaseContainerCommand.Create, LeaseContainerCommand.CreateOlder, GatewayCommand.Create, DatasetCommand.Create, ResultsCommand.Create]),
-        ("Settlement", [ProofCommand.Create]),
+        ("Providers", [DaemonCommand.Create, ProviderCommand.Create, OfferCommand.Create, OrdersCommand.Create, LeaseContainerCommand.Create, LeaseContainerCommand.CreateOlder, GatewayCommand.Create, OperatorCommand.Create, DatasetCommand.Create, ResultsCommand.Create]),
+        ("Settlement", [SettleCommand.Create, ProofCommand.Create]),
         ("Clients", [AgentCommand.Create, SshCommand.Create, SshConfigCommand.Create, SessionCommand.Create]),
         ("Auditors", [AuditCommand.Create]),
         ("Chain", [WalletCommand.Create, DevnetCommand.Create]),

@@ -4,7 +4,7 @@ namespace Shale.Operator;
 
 /// <summary>
 /// What a person at the provider's side tells an operator: it listens to nobody, so commands are files in its folder. <c>operator/drain</c>: no new orders;
-/// <c>operator/evict/ID</c>: end this lease and settle it.
+/// <c>operator/evict/ID</c>: end this lease and settle it; <c>operator/settle</c>: settle all now.
 /// </summary>
 public static class OperatorCommands
 {
@@ -38,6 +38,15 @@ public static class OperatorCommands
         File.WriteAllText(EvictPath(stateDirectory, lease), "");
         return true;
     }
+
+    /// <summary>Settles all that was signed, in the operator's next round.</summary>
+    public static void SettleNow(string stateDirectory)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(SettlePath(stateDirectory))!);
+        File.WriteAllText(SettlePath(stateDirectory), "");
+    }
+
+    internal static string SettlePath(string stateDirectory) => Path.Combine(stateDirectory, "operator", "settle");
 
     internal static string DrainPath(string stateDirectory) => Path.Combine(stateDirectory, "operator", "drain");
 

@@ -11,4 +11,5 @@ namespace Shale.Operator;
 [JsonSerializable(typeof(PageFile))]
 [JsonSerializable(typeof(PendingSettlement))]
 [JsonSerializable(typeof(OperatorStatus))]
+[JsonSerializable(typeof(Dictionary<string, string>))]
 internal sealed partial class OperatorJson : JsonSerializerContext;

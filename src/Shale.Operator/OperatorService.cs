@@ -134,7 +134,7 @@ public sealed class OperatorService
             var offers = await _market.OffersAsync(cancellation).ConfigureAwait(false);
             foreach (var order in news)
             {
-                var lease = Admission.Decide(order, offers, _orders.All, _options.Capacity, _options.MaxDuration, IsDraining);
+                var lease = Admission.Decide(order, offers, _orders.All, _options.Capacity, _options.MaxDuration, IsDraining, ImageReference);
                 _orders.Put(lease);
                 if (lease.Stage == LeaseStage.Declined)
                 {
@@ -148,6 +148,23 @@ public sealed class OperatorService
         }
 
         _seenOrders = tip.Latest;
+    }
+
+    /// <summary>What the engine knows an offered image by: what shale offer put wrote down, else its name at its digest.</summary>
+    private string ImageReference(Image image)
+    {
+        var digest = "sha256:" + image.Digest.ToString()[2..];
+        var path = Path.Combine(_options.StateDirectory, "images.json");
+        try
+        {
+            return File.Exists(path) && JsonSerializer.Deserialize(File.ReadAllBytes(path), OperatorJson.Default.DictionaryStringString) is { } known && known.TryGetValue(digest, out var reference)
+                ? reference
+                : $"{image.Name}@{digest}";
+        }
+        catch (JsonException cause)
+        {
+            throw new OperatorException($"{path} can't be read: {cause.Message}", "Put the offer again: shale offer put writes it anew.", cause);
+        }
     }
 
     private async Task AcceptAsync(OperatorLease lease, ChainTip tip, CancellationToken cancellation)
@@ -327,9 +344,11 @@ public sealed class OperatorService
             }
         }
 
+        var asked = OperatorCommands.SettlePath(_options.StateDirectory);
+        var all = File.Exists(asked);
         var due = _orders.All.Where(l => l.Stage is LeaseStage.Serving or LeaseStage.Ending && !_settler.IsPending(l.Page)).ToList();
         var records = await _market.LeasesAsync([.. due.Select(l => l.Id)], tip.Final, cancellation).ConfigureAwait(false);
-        foreach (var group in due.GroupBy(l => l.Page).Where(g => g.Any(l => IsDue(l, records.GetValueOrDefault(l.Id), tip))))
+        foreach (var group in due.GroupBy(l => l.Page).Where(g => g.Any(l => IsDue(l, records.GetValueOrDefault(l.Id), tip) || (all && Unsettled(l) > AttoFil.Zero))))
         {
             // A lease past its deadline may be frozen at any moment, and would spoil the page's settlement: alone, it spoils only its own.
             var late = group.Where(l => records.GetValueOrDefault(l.Id) is { State: LeaseState.Closing } r && r.Deadline <= tip.Latest).Select(l => l.Id).ToHashSet();
@@ -354,6 +373,11 @@ public sealed class OperatorService
                     _say(said);
                 }
             }
+        }
+
+        if (all)
+        {
+            File.Delete(asked);
         }
     }
 

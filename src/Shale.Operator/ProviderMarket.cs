@@ -121,7 +121,7 @@ public sealed class ProviderMarket : IProviderMarket
     {
         var gas = await _chain.EstimateGasAsync(_writer.Address, Contract, 0, Call(claim).Encode(), cancellation).ConfigureAwait(false);
         var fees = await _chain.GetFeesAsync(cancellation).ConfigureAwait(false);
-        return new SettlementCost(gas, (BigInteger)(gas * GasMargin) * ((BigInteger)(fees.BaseFee ?? 0) + fees.Price));
+        return new SettlementCost(gas, new BigInteger(gas * GasMargin) * ((BigInteger)(fees.BaseFee ?? 0) + fees.Price));
     }
 
     /// <inheritdoc/>
@@ -134,7 +134,7 @@ public sealed class ProviderMarket : IProviderMarket
         return events.LastOrDefault(e => e.Event is ShaleMarket.PageSettledEvent settled && settled.Provider == Provider && settled.Page == page && settled.NewRoot == newRoot && settled.Entries.Span.SequenceEqual(entries.Span))?.TransactionHash;
     }
 
-    private ShaleMarket.SettleCall Call(SettlementClaim claim) => new(
+    private static ShaleMarket.SettleCall Call(SettlementClaim claim) => new(
         claim.Provider, claim.Page, claim.NewRoot.ToBigInteger(), claim.Paid, claim.Entries, claim.LeaseIds, claim.C.ToBigInteger(),
         [.. Enumerable.Range(0, SettlementClaim.ProofSize / 32).Select(i => new BigInteger(claim.Proof.Span.Slice(32 * i, 32), isUnsigned: true, isBigEndian: true))]);
 }

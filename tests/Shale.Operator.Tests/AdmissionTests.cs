@@ -60,15 +60,15 @@ public sealed class AdmissionTests
     public void Orders_PastWhatTheMachineHas_AreDeclinedAndSayWhatIsFree()
     {
         var taken = Decide(Fair with { Resources = Fair.Resources with { Cpus = 7 } }) with { Stage = LeaseStage.Serving };
-        var lease = Admission.Decide(Placed(2, Fair), Offers, [taken], Machine, TimeSpan.FromDays(30), false);
+        var lease = Admission.Decide(Placed(2, Fair), Offers, [taken], Machine, TimeSpan.FromDays(30), false, i => i.Name);
         Assert.Contains("1 CPUs", lease.Reason, StringComparison.Ordinal);
-        Assert.Equal(LeaseStage.Accepting, Admission.Decide(Placed(2, Fair), Offers, [taken with { Stage = LeaseStage.Closed }], Machine, TimeSpan.FromDays(30), false).Stage);
-        Assert.Contains("no new leases", Admission.Decide(Placed(2, Fair), Offers, [], Machine, TimeSpan.FromDays(30), true).Reason, StringComparison.Ordinal);
+        Assert.Equal(LeaseStage.Accepting, Admission.Decide(Placed(2, Fair), Offers, [taken with { Stage = LeaseStage.Closed }], Machine, TimeSpan.FromDays(30), false, i => i.Name).Stage);
+        Assert.Contains("no new leases", Admission.Decide(Placed(2, Fair), Offers, [], Machine, TimeSpan.FromDays(30), true, i => i.Name).Reason, StringComparison.Ordinal);
     }
 
     private static IReadOnlyDictionary<uint, Offer> Offers { get; } = new Dictionary<uint, Offer> { [1] = Offered };
 
-    private static OperatorLease Decide(Order order) => Admission.Decide(Placed(1, order), Offers, [], Machine, TimeSpan.FromDays(30), false);
+    private static OperatorLease Decide(Order order) => Admission.Decide(Placed(1, order), Offers, [], Machine, TimeSpan.FromDays(30), false, i => i.Name);
 
     private static PlacedOrder Placed(ulong id, Order order) => new(id, default, 100, 1, order);
 

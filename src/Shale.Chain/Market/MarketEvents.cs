@@ -127,6 +127,24 @@ public sealed class MarketEvents
         }
     }
 
+    /// <summary>Reads the events of a range of epochs, final or not, in windows; nothing is followed.</summary>
+    /// <param name="from">The first epoch.</param>
+    /// <param name="to">The last epoch.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <exception cref="ChainException">No node answers, or none keeps events that old.</exception>
+    public async Task<IReadOnlyList<MarketEvent>> ReadRangeAsync(ulong from, ulong to, CancellationToken cancellation = default)
+    {
+        var events = new List<MarketEvent>();
+        while (from <= to)
+        {
+            var (logs, last) = await ReadWindowAsync(from, to, cancellation).ConfigureAwait(false);
+            events.AddRange(logs.Select(l => Decode(l, EventStatus.Provisional)));
+            from = last + 1;
+        }
+
+        return events;
+    }
+
     /// <summary>Reads once: the final events after the cursor, a window of them at most, and what is provisional beyond.</summary>
     /// <param name="cursor">Where to go on.</param>
     /// <param name="cancellation">Ends the wait.</param>

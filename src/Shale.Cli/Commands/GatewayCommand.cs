@@ -39,9 +39,11 @@ internal sealed class GatewayCommandOptions
     private readonly Option<string?> _cache = new("--cache_dir", "--cache-dir", "--store") { Description = "The data set store, for mounts by CID. Default: STATE/data." };
     private readonly Option<bool> _verbose = new("--verbose", "-v") { Description = "Log every connection." };
 
+    public IReadOnlyList<Option> Options => [_state, _listen, _admin, _log, _recordings, _banner, _cache, _verbose];
+
     public void AddTo(Command command)
     {
-        foreach (var option in new Option[] { _state, _listen, _admin, _log, _recordings, _banner, _cache, _verbose })
+        foreach (var option in Options)
         {
             command.Options.Add(option);
         }

@@ -36,6 +36,9 @@ internal sealed class ChainCommandOptions
     /// <summary>The user's folder of Shale: $SHALE_HOME, or ~/.shale.</summary>
     public static string Home => AgentFolder.Locate(null).Root;
 
+    /// <summary>All of them.</summary>
+    public IReadOnlyList<Option> Options => [_network, _wallet, _passphrase];
+
     /// <summary>Adds --network, and the wallet's options where a command signs.</summary>
     public void AddTo(Command command, bool signs = true)
     {

@@ -29,7 +29,13 @@ internal sealed class HostKeyOptions
                 : throw new CliError($"--host_key: '{(l.Length > 40 ? l[..40] + "…" : l)}' is not an SSH public key.", "For example --host_key='ssh-ed25519 AAAA…', or the gateway's .pub file.", ExitCodes.Usage)).Distinct()];
         }
 
-        var keys = HostKeyStore.LoadOrCreate(Path.Combine(parsed.GetValue(_state)!, "hostkeys"));
+        return OfFolder(Path.Combine(parsed.GetValue(_state)!, "hostkeys"));
+    }
+
+    /// <summary>The keys of a gateway's folder, made if need be.</summary>
+    public static IReadOnlyList<Bytes32> OfFolder(string folder)
+    {
+        var keys = HostKeyStore.LoadOrCreate(folder);
         try
         {
             return [.. keys.Select(k => Hash(k.PublicKey))];

@@ -21,7 +21,7 @@ internal static class Admission
 
     /// <summary>Decides.</summary>
     /// <returns>The lease to accept, or the declined one with its reason.</returns>
-    public static OperatorLease Decide(PlacedOrder placed, IReadOnlyDictionary<uint, Offer> offers, IEnumerable<OperatorLease> leases, MachineCapacity capacity, TimeSpan maxDuration, bool isDraining)
+    public static OperatorLease Decide(PlacedOrder placed, IReadOnlyDictionary<uint, Offer> offers, IEnumerable<OperatorLease> leases, MachineCapacity capacity, TimeSpan maxDuration, bool isDraining, Func<Image, string> imageReference)
     {
         var order = placed.Order;
         var mounts = new List<MountTerms>();
@@ -87,7 +87,7 @@ internal static class Admission
         string? Image(Offer offer)
         {
             var found = offer.Images.FirstOrDefault(i => i.Digest == order.ImageDigest);
-            image = found is null ? "" : $"{found.Name}@sha256:{order.ImageDigest.ToString()[2..]}";
+            image = found is null ? "" : imageReference(found);
             return found is null ? $"the image {order.ImageDigest} is not in the offer" : null;
         }
 
