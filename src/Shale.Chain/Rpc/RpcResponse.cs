@@ -12,6 +12,12 @@ internal static class RpcResponse
     {
         whole = null;
         JsonElement root;
+        if (!IsText(body))
+        {
+            whole = Malformed("the answer has text that is no Unicode");
+            return null;
+        }
+
         try
         {
             var reader = new Utf8JsonReader(body, Options);
@@ -64,6 +70,43 @@ internal static class RpcResponse
     }
 
     internal static RpcFailure Malformed(string reason) => new(ChainErrorKind.Malformed, Retry: true, reason);
+
+    /// <summary>
+    /// Whether every string in it can be read: the parser takes strings that are not UTF-8, and escapes of single surrogates, and throws only when somebody asks for their text.
+    /// </summary>
+    private static bool IsText(ReadOnlySpan<byte> json)
+    {
+        if (!System.Text.Unicode.Utf8.IsValid(json))
+        {
+            return false;
+        }
+
+        while (json.IndexOf((byte)'\\') is var at && at >= 0 && at + 1 < json.Length)
+        {
+            json = json[at..];
+            if (json[1] != 'u' || !TryReadEscape(json, out var first) || !char.IsSurrogate(first))
+            {
+                json = json[2..];
+                continue;
+            }
+
+            if (!char.IsHighSurrogate(first) || !TryReadEscape(json[6..], out var second) || !char.IsLowSurrogate(second))
+            {
+                return false;
+            }
+
+            json = json[12..];
+        }
+
+        return true;
+    }
+
+    private static bool TryReadEscape(ReadOnlySpan<byte> json, out char unit)
+    {
+        var read = System.Buffers.Text.Utf8Parser.TryParse(json.Length >= 6 && json.StartsWith("\\u"u8) ? json[2..6] : default, out ushort value, out var consumed, 'x') && consumed == 4;
+        unit = (char)value;
+        return read;
+    }
 
     private static RpcAnswer ReadOne(JsonElement element, string method, Func<string, string> redact)
     {

@@ -122,6 +122,9 @@ public sealed class EndpointFaultTests
     [InlineData(200, "{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":\"0x\"}")]
     [InlineData(200, "{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":5}")]
     [InlineData(200, "{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":\"0x111111111111111111111111111111111\"}")]
+    [InlineData(200, "{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":\"\\ud800\"}")]
+    [InlineData(200, "{\"jsonrpc\":\"2.0\",\"id\":2,\"error\":{\"code\":1,\"message\":\"\\udc00\"}}")]
+    [InlineData(200, "{\"jsonrpc\":\"2.0\",\"id\":2,\"\\ud800resul\":\"0x1\"}")]
     [InlineData(200, "[]")]
     [InlineData(200, "null")]
     public async Task Answer_ThatIsNone_IsAskedForAgain(int status, string body)
