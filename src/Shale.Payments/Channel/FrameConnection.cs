@@ -28,6 +28,10 @@ public sealed class FrameConnection : IAsyncDisposable
     private readonly Func<ReadOnlyMemory<byte>, CancellationToken, ValueTask> _write;
     private readonly Func<ValueTask> _close;
 
+    // Held by who reads: a pipe must not be completed under a read.
+    private readonly SemaphoreSlim _reading = new(1, 1);
+    private bool _completed;
+
     /// <summary>Over a reader and a write function, as an SSH channel has them.</summary>
     /// <param name="reader">Gives what the peer sends.</param>
     /// <param name="write">Sends all bytes it is given.</param>
@@ -60,6 +64,19 @@ public sealed class FrameConnection : IAsyncDisposable
     /// <summary>Reads one frame; its length is checked before its body is buffered.</summary>
     public async ValueTask<(FrameStatus Status, byte[] Body)> ReadAsync(int maxSize, CancellationToken cancellation)
     {
+        await _reading.WaitAsync(cancellation);
+        try
+        {
+            return _completed ? (FrameStatus.Closed, []) : await ReadFrameAsync(maxSize, cancellation);
+        }
+        finally
+        {
+            _reading.Release();
+        }
+    }
+
+    private async ValueTask<(FrameStatus Status, byte[] Body)> ReadFrameAsync(int maxSize, CancellationToken cancellation)
+    {
         while (true)
         {
             ReadResult result;
@@ -84,7 +101,7 @@ public sealed class FrameConnection : IAsyncDisposable
                     return (FrameStatus.Malformed, []);
                 default:
                     _reader.AdvanceTo(buffer.Start, buffer.End);
-                    if (result.IsCompleted)
+                    if (result.IsCompleted || result.IsCanceled)
                     {
                         return (FrameStatus.Closed, []);
                     }
@@ -119,10 +136,28 @@ public sealed class FrameConnection : IAsyncDisposable
     /// <summary>Writes bytes without a frame around them, for tests of the other end.</summary>
     internal ValueTask WriteRawAsync(ReadOnlyMemory<byte> bytes) => _write(bytes, CancellationToken.None);
 
-    /// <summary>Ends the stream.</summary>
+    /// <summary>Ends the stream; a read that is under way sees it closed.</summary>
     public async ValueTask DisposeAsync()
     {
-        await _reader.CompleteAsync();
+        if (!Volatile.Read(ref _completed))
+        {
+            _reader.CancelPendingRead();
+        }
+
+        await _reading.WaitAsync();
+        try
+        {
+            if (!_completed)
+            {
+                _completed = true;
+                await _reader.CompleteAsync();
+            }
+        }
+        finally
+        {
+            _reading.Release();
+        }
+
         await _close();
     }
 }
