@@ -370,6 +370,7 @@ public sealed class PaymentAgent : IAsyncDisposable
             Today = lease.Payment is null ? null : (sameDay ? record!.SpentToday : AttoFil.Zero).ToString(),
             ActiveMilliseconds = record?.Newest.Statement.ActiveMilliseconds ?? 0,
             PausedMilliseconds = record?.Newest.Statement.PausedMilliseconds ?? 0,
+            Results = [.. (record?.Newest.Statement.Results ?? []).Select(cid => BinaryCid.ToText(cid.AsSpan()))],
             SincePaidMilliseconds = (long?)seen.SincePaid?.TotalMilliseconds,
             Connections = _paySockets.TryGetValue(lease.Id, out SocketListener? socket) ? socket.Connections : 0,
             Keep = allowed.Keep.Contains(lease.Id) ? seen.Keep ?? "connecting" : null,

@@ -53,6 +53,9 @@ internal static partial class GatewayLog
     [LoggerMessage(1203, LogLevel.Error, "Connection {Connection}: a session on lease {Lease} failed.")]
     public static partial void SessionFailed(ILogger logger, Exception exception, string connection, ulong lease);
 
+    [LoggerMessage(1204, LogLevel.Information, "Lease {Lease} packed the result {Cid}, a CAR of {Bytes} bytes.")]
+    public static partial void ResultPacked(ILogger logger, ulong lease, string cid, long bytes);
+
     [LoggerMessage(1300, LogLevel.Error, "Lease {Lease} is not served: its terms of payment are refused: {Problem}.")]
     public static partial void PaymentTermsRefused(ILogger logger, ulong lease, string problem);
 

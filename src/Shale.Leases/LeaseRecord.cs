@@ -36,6 +36,9 @@ public sealed record LeaseRecord
     /// <summary>Whether the lease's terms allow its terminal sessions to be recorded.</summary>
     public bool AllowRecording { get; init; }
 
+    /// <summary>How many bytes the lease's packed results may take on the provider's disk, together; 0: none can be packed.</summary>
+    public long MaxResultBytes { get; init; } = 64L << 30;
+
     /// <summary>When the record was made.</summary>
     public DateTimeOffset CreatedAt { get; init; }
 

@@ -80,6 +80,9 @@ public sealed record LeaseView
     /// <summary>Milliseconds paused, by the same.</summary>
     public ulong PausedMilliseconds { get; init; }
 
+    /// <summary>CIDs (version 1, base32) of the results that the newest signed statement names, oldest first: on a closed lease its final one.</summary>
+    public IReadOnlyList<string> Results { get; init; } = [];
+
     /// <summary>Milliseconds since the newest voucher, where this agent process signed it.</summary>
     public long? SincePaidMilliseconds { get; init; }
 

@@ -173,6 +173,11 @@ internal static class AgentCommand
                     Console.WriteLine("  " + line);
                 }
 
+                foreach (string result in lease.Results)
+                {
+                    Console.WriteLine($"  {(lease.State == LeaseState.Closed ? "final statement names" : "packed")} result {result}");
+                }
+
                 if (lease.Deposit is { } deposit && AttoFil.TryParse(deposit, out AttoFil amount))
                 {
                     Console.WriteLine($"  deposit {amount.ToFilString()} FIL, today {SessionPanel.Fil(lease.Today ?? "0")} FIL, {lease.Host} port {lease.Port}");

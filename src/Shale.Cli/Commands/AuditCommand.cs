@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Shale.Agent.Files;
+using Shale.Data.Cids;
 using Shale.Payments.Audit;
 using Shale.Payments.Log;
 using Shale.Payments.Policy;
@@ -123,6 +124,16 @@ internal static class AuditCommand
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"vouchers  {report.Vouchers} of {report.Leases} leases, checked in {time.TotalSeconds:0.0} s"));
         Console.WriteLine($"signed    {Fil(report.Authorised)} FIL");
         Console.WriteLine($"settled   {Fil(report.Settled)} FIL");
+        foreach (AuditedResult result in report.Results)
+        {
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"result    lease {result.Lease}: {CidText(result.Cid.Span)}"));
+        }
+
+        if (report.ResultCount > report.Results.Count)
+        {
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"result    and {report.ResultCount - report.Results.Count} more"));
+        }
+
         foreach (AuditFinding finding in report.Findings)
         {
             string where = finding.Entry is { } entry ? string.Create(CultureInfo.InvariantCulture, $"entry {entry}") : "log";
@@ -145,6 +156,10 @@ internal static class AuditCommand
 
     private static string Fil(UInt128 atto) => AttoFil.TryCreate(atto, out AttoFil amount) ? amount.ToFilString() : atto.ToString(CultureInfo.InvariantCulture) + " atto";
 
+    /// <summary>A statement's CID as text; bytes that are none in hexadecimal.</summary>
+    private static string CidText(ReadOnlySpan<byte> cid) =>
+        !Cid.TryRead(cid, out Cid? parsed, out int consumed).IsError && consumed == cid.Length ? parsed!.ToString() : "0x" + Convert.ToHexStringLower(cid);
+
     private static string Json(AuditReport report, NoteVerifier verifier)
     {
         using var output = new MemoryStream();
@@ -164,6 +179,17 @@ internal static class AuditCommand
             writer.WriteString("authorised", report.Authorised.ToString(CultureInfo.InvariantCulture));
             writer.WriteString("settled", report.Settled.ToString(CultureInfo.InvariantCulture));
             writer.WriteNumber("unchecked_roots", report.UncheckedRoots);
+            writer.WriteNumber("result_count", report.ResultCount);
+            writer.WriteStartArray("results");
+            foreach (AuditedResult result in report.Results)
+            {
+                writer.WriteStartObject();
+                writer.WriteNumber("lease", result.Lease);
+                writer.WriteString("cid", CidText(result.Cid.Span));
+                writer.WriteEndObject();
+            }
+
+            writer.WriteEndArray();
             writer.WriteNumber("finding_count", report.FindingCount);
             writer.WriteStartArray("findings");
             foreach (AuditFinding finding in report.Findings)

@@ -26,11 +26,12 @@ internal static class LeaseContainerCommand
         var ports = new Option<string[]>("--publish", "-p") { Description = "Publish a port of the container: HOST:CONTAINER. May be given often." };
         var jupyter = new Option<bool>("--jupyter") { Description = "Run JupyterLab in the container, published on port 8888; its token is printed." };
         var record = new Option<bool>("--allow_recording", "--allow-recording") { Description = "The lease's terms allow terminal recording." };
+        var results = new Option<string?>("--max_results", "--max-results") { Description = "What the lease's packed results may take on this machine together, for example 10Gi; 0: none. Default: 64Gi." };
         var agent = new Option<bool>("--allow_agent_forwarding", "--allow-agent-forwarding") { Description = "Let the user's own ssh-agent reach the container (the user must ask for it too)." };
         var detach = new Option<bool>("--detach", "-d") { Description = "Only add the lease; a gateway that runs on this state folder serves it." };
         var command = new Command(name, "Start one container to lease and serve it over SSH, without a chain") { Hidden = hidden };
         lease.AddTo(command);
-        foreach (var option in new Option[] { ports, jupyter, record, agent, detach })
+        foreach (var option in new Option[] { ports, jupyter, results, record, agent, detach })
         {
             command.Options.Add(option);
         }
@@ -50,6 +51,7 @@ internal static class LeaseContainerCommand
                 Payment = price.Read(parsed),
                 AllowAgentForwarding = parsed.GetValue(agent),
                 AllowRecording = parsed.GetValue(record),
+                MaxResultBytes = parsed.GetValue(results) switch { null => 64L << 30, "0" => 0, { } size => Quantity.Memory(size, "--max_results") },
                 CreatedAt = DateTimeOffset.UtcNow,
             };
             return await ServeAsync(parsed, gateway, root, terms, token, parsed.GetValue(detach), cancellation).ConfigureAwait(false);

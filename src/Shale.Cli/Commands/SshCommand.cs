@@ -18,21 +18,28 @@ internal static class SshCommand
         command.Arguments.Add(lease);
         command.SetAction(async (parsed, cancellation) =>
         {
-            AgentFolder folder = options.Folder(parsed);
-            LeaseFile known = AgentCommandOptions.Lease(folder, AgentCommandOptions.ParseLease(parsed.GetValue(lease)!));
-            if (known.Payment is null)
-            {
-                SshConfiguration.Write(folder, AgentCommandOptions.Book(folder).All.Values);
-            }
-            else
-            {
-                await options.EnsureRunningAsync(parsed, cancellation).ConfigureAwait(false);
-            }
-
-            string[] arguments = ["ssh", "-F", folder.SshConfig, "lease-" + known.Id, .. parsed.UnmatchedTokens];
+            string[] arguments = ["ssh", .. await PrepareAsync(options, parsed, parsed.GetValue(lease)!, cancellation).ConfigureAwait(false), .. parsed.UnmatchedTokens];
             int error = ProcessImage.Become("ssh", arguments);
             throw new CliError($"ssh can't be started (error {error}).", "Install OpenSSH's client: apt-get install openssh-client", ExitCodes.Unavailable);
         });
         return command;
+    }
+
+    /// <summary>Starts the payment agent where the lease needs it.</summary>
+    /// <returns>The arguments that make stock ssh reach the lease: options, then the host.</returns>
+    internal static async Task<string[]> PrepareAsync(AgentCommandOptions options, ParseResult parsed, string lease, CancellationToken cancellation)
+    {
+        AgentFolder folder = options.Folder(parsed);
+        LeaseFile known = AgentCommandOptions.Lease(folder, AgentCommandOptions.ParseLease(lease));
+        if (known.Payment is null)
+        {
+            SshConfiguration.Write(folder, AgentCommandOptions.Book(folder).All.Values);
+        }
+        else
+        {
+            await options.EnsureRunningAsync(parsed, cancellation).ConfigureAwait(false);
+        }
+
+        return ["-F", folder.SshConfig, "lease-" + known.Id];
     }
 }

@@ -23,7 +23,7 @@ public sealed partial class LeaseContainer : IAsyncDisposable
     {
         _host = host;
         _record = record;
-        Bandwidth = record.Bandwidth is { } limit ? new LeaseBandwidth(limit, host.Options.Time) : null;
+        Bandwidth = record.Bandwidth is { } limit && !host.Options.Beside ? new LeaseBandwidth(limit, host.Options.Time) : null;
         LeaseId = leaseId;
         ContainerId = containerId;
     }
@@ -295,7 +295,7 @@ public sealed partial class LeaseContainer : IAsyncDisposable
             }
 
             ExecAgent? agent = null;
-            if (root is not null && !_host.Options.AttachOnly)
+            if (root is not null && _host.Options is { AttachOnly: false, Beside: false })
             {
                 try
                 {
@@ -325,7 +325,7 @@ public sealed partial class LeaseContainer : IAsyncDisposable
     {
         { Root: null } => true,
         { Root.IsAlive: false } or { Agent.IsAlive: false } => false,
-        { Agent: null } => _host.Options.AttachOnly || _host.Options.Time.GetElapsedTime(attachment.MadeAt) < HelperRetry,
+        { Agent: null } => _host.Options.AttachOnly || _host.Options.Beside || _host.Options.Time.GetElapsedTime(attachment.MadeAt) < HelperRetry,
         _ => true,
     };
 

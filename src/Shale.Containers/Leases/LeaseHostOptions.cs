@@ -23,6 +23,12 @@ public sealed record LeaseHostOptions
     /// <summary>Only Docker's own attach is used, never pipes beside it. For tests and for engines whose processes are not this machine's.</summary>
     public bool AttachOnly { get; init; }
 
+    /// <summary>
+    /// For a process beside the one that serves the leases: it looks at containers and their files, starts no helper in them and leaves the
+    /// limits of their network alone.
+    /// </summary>
+    public bool Beside { get; init; }
+
     /// <summary>The clock.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
 }

@@ -22,6 +22,11 @@ namespace Shale.Data.Store;
 public sealed record ResultManifest(
     int Version, string CarPath, long CarSize, string PayloadCid, string PieceCid, string PieceCidV2, long PieceSize, long FileBytes, long Entries, string Preset, string Path, DateTimeOffset PackedAt);
 
+/// <summary>How much a result may take.</summary>
+/// <param name="MaxCarSize">The longest CAR, in bytes.</param>
+/// <param name="MinFreeBytes">What its file system must keep free, in bytes.</param>
+public readonly record struct ResultLimits(long MaxCarSize, long MinFreeBytes);
+
 /// <summary>Packs what a lease produced, on the provider's side.</summary>
 public static class ResultPacker
 {
@@ -36,12 +41,14 @@ public static class ResultPacker
     /// <param name="options">What differs from the preset.</param>
     /// <param name="time">The clock; null for the machine's.</param>
     /// <param name="progress">Told what is under way: packing, then hashing the piece.</param>
+    /// <param name="limits">How much it may take; null: as much as there is room for.</param>
     /// <param name="cancellationToken">Stops; nothing stays.</param>
     /// <returns>The manifest, or why the tree cannot be packed. Packing the same tree again gives the same CAR and is no error.</returns>
     public static DataResult<ResultManifest> Pack(
-        IFileTree tree, string path, string folder, ImportPreset? preset = null, ImportOptions? options = null, TimeProvider? time = null, IProgress<AddProgress>? progress = null, CancellationToken cancellationToken = default)
+        IFileTree tree, string path, string folder, ImportPreset? preset = null, ImportOptions? options = null, TimeProvider? time = null, IProgress<AddProgress>? progress = null, ResultLimits? limits = null, CancellationToken cancellationToken = default)
     {
         preset ??= ImportPreset.UnixFsV1;
+        options ??= new ImportOptions();
         Directory.CreateDirectory(folder);
         Sweep(folder);
         var staging = Path.Combine(folder, ".packing-" + Guid.NewGuid().ToString("n"));
@@ -55,7 +62,8 @@ public static class ResultPacker
             long size;
             using (var stream = new FileStream(car, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, BufferSize = 0 }))
             {
-                var writer = new CarWriter(stream, [preset.RootPlaceholder]);
+                using var limited = new LimitedStream(stream, folder, limits ?? new ResultLimits(long.MaxValue, 0));
+                var writer = new CarWriter(limited, [preset.RootPlaceholder]);
                 imported = new TreeImporter(preset, writer, options, Stage(progress, "packing")).Import(tree, cancellationToken);
                 if (!imported.Ok)
                 {
@@ -64,7 +72,7 @@ public static class ResultPacker
 
                 writer.Finish([imported.Value.Root]);
                 stream.Position = 0;
-                piece = PieceHasher.Compute(stream, 0, Stage(progress, "hashing the piece"), cancellationToken);
+                piece = PieceHasher.Compute(stream, options.Threads, Stage(progress, "hashing the piece"), cancellationToken);
                 size = stream.Length;
             }
 
@@ -82,6 +90,10 @@ public static class ResultPacker
             Directory.Move(staging, final);
             HostFiles.SyncDirectory(folder);
             return manifest;
+        }
+        catch (ResultTooLargeException refused)
+        {
+            return new DataError(DataFault.TooLarge, refused.Message);
         }
         finally
         {
@@ -118,7 +130,27 @@ public static class ResultPacker
         }
     }
 
-    internal static void Sweep(string folder)
+    /// <summary>Lists the packed results of a folder.</summary>
+    /// <param name="folder">Where results go; need not exist.</param>
+    /// <returns>The manifests, in the order in which they were packed; what is no result is left out.</returns>
+    public static IReadOnlyList<ResultManifest> List(string folder)
+    {
+        var found = new List<ResultManifest>();
+        foreach (var path in Directory.Exists(folder) ? Directory.EnumerateDirectories(folder) : [])
+        {
+            if (!Cid.TryParse(Path.GetFileName(path), out var cid).IsError && Read(folder, cid!) is { Ok: true } manifest)
+            {
+                found.Add(manifest.Value);
+            }
+        }
+
+        found.Sort(static (a, b) => a.PackedAt != b.PackedAt ? a.PackedAt.CompareTo(b.PackedAt) : string.CompareOrdinal(a.PayloadCid, b.PayloadCid));
+        return found;
+    }
+
+    /// <summary>Removes what a killed run left. What another process is at is left alone.</summary>
+    /// <param name="folder">Where results go; must exist.</param>
+    public static void Sweep(string folder)
     {
         foreach (var lockFile in Directory.EnumerateFiles(folder, ".packing-*.lock"))
         {

@@ -30,6 +30,9 @@ public sealed record ImportOptions
     /// <summary>Whether names that start with a dot are left out, as <c>ipfs add</c> and <c>ipfs-car</c> do.</summary>
     public bool SkipHidden { get; init; }
 
+    /// <summary>The most files, directories and links that are taken; what lists them stands in memory until its directory is done.</summary>
+    public long MaxEntries { get; init; } = long.MaxValue;
+
     /// <summary>How many threads hash; 1 to 64, the machine's cores by default.</summary>
     public int Threads { get; init; } = Math.Clamp(Environment.ProcessorCount, 1, 64);
 
@@ -56,6 +59,7 @@ public sealed class TreeImporter
     private readonly LeafPipeline _leaves;
     private long _fileBytes;
     private long _entries;
+    private long _listed;
 
     /// <summary>Makes an importer.</summary>
     /// <param name="preset">How files become blocks.</param>
@@ -80,6 +84,7 @@ public sealed class TreeImporter
         ArgumentNullException.ThrowIfNull(tree);
         _fileBytes = 0;
         _entries = 0;
+        _listed = 1;
         if (tree.Stat("") is not { } root)
         {
             return new DataError(DataFault.NotFound, "there is nothing to import");
@@ -190,6 +195,11 @@ public sealed class TreeImporter
             if (children.Count == MaxDirectoryEntries)
             {
                 return new DataError(DataFault.TooLarge, $"{TreeNames.Printable(path)} has more than {MaxDirectoryEntries} entries");
+            }
+
+            if (_listed++ >= _options.MaxEntries)
+            {
+                return new DataError(DataFault.TooLarge, $"there are more than {_options.MaxEntries} entries");
             }
 
             children.Add((Encoding.UTF8.GetBytes(child.Name), child));

@@ -139,7 +139,10 @@ internal sealed class DockerLeaseContainers(LeaseHost host, DatasetMounts datase
             ulong.TryParse(leaseId.AsSpan(instance.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out id);
     }
 
-    private string LeaseId(ulong id) => string.Create(CultureInfo.InvariantCulture, $"{instance}-{id}");
+    /// <summary>A lease's name on the engine.</summary>
+    internal static string LeaseId(string instance, ulong id) => string.Create(CultureInfo.InvariantCulture, $"{instance}-{id}");
+
+    private string LeaseId(ulong id) => LeaseId(instance, id);
 
     private static GpuRequest? Gpus(string text) => text switch
     {

@@ -17,6 +17,7 @@ using Shale.Gateway.Admin;
 using Shale.Gateway.Forwarding;
 using Shale.Gateway.Leases;
 using Shale.Gateway.Payments;
+using Shale.Gateway.Results;
 using Shale.Gateway.Sessions;
 using Shale.Gateway.Sftp;
 using Shale.Payments.Log;
@@ -71,7 +72,9 @@ public sealed class GatewayHost : IAsyncDisposable
             var metrics = new GatewayMetrics();
             owned.Add(new Owned(metrics));
             var directory = new FileLeaseDirectory(options.StateDirectory, (file, problem) => GatewayLog.LeaseFileRefused(logger, file, problem));
-            var (gate, settlements) = await OpenPaymentsAsync(options.StateDirectory, directory, logger, owned, cancellation).ConfigureAwait(false);
+            var results = new LeaseResults(options.StateDirectory, TimeProvider.System);
+            results.Sweep();
+            var (gate, settlements) = await OpenPaymentsAsync(options.StateDirectory, directory, results, logger, owned, cancellation).ConfigureAwait(false);
             var subsystem = new SubsystemCarrier(gate, TimeProvider.System);
             var datasets = new DatasetMounts(options.DataDirectory ?? Path.Combine(options.StateDirectory, "data"));
             var containers = new DockerLeaseContainers(engine, datasets, DockerLeaseContainers.Instance(options.StateDirectory));
@@ -83,7 +86,13 @@ public sealed class GatewayHost : IAsyncDisposable
             {
                 HostKeys = keys,
                 Authenticator = new LeaseAuthenticator(leases, TimeProvider.System, logger),
-                Sessions = new SessionHandler([subsystem, new SftpSubsystem(TimeProvider.System)], new AgentForwarding(carrier, logger), metrics, new AsciicastRecorder(options.RecordingDirectory, TimeProvider.System), TimeProvider.System, logger),
+                Sessions = new SessionHandler(
+                    [subsystem, new SftpSubsystem(TimeProvider.System), new ResultsSubsystem(results, TimeProvider.System, logger)],
+                    new AgentForwarding(carrier, logger),
+                    metrics,
+                    new AsciicastRecorder(options.RecordingDirectory, TimeProvider.System),
+                    TimeProvider.System,
+                    logger),
                 Forwarding = new ForwardingHandler(metrics),
                 Observer = new ConnectionObserver(carrier, metrics, logger),
                 Banner = options.Banner,
@@ -170,7 +179,7 @@ public sealed class GatewayHost : IAsyncDisposable
     }
 
     /// <summary>Opens the voucher log (its key is made on first start) and the meters.</summary>
-    private static async Task<(PaymentGate Gate, SettlementRecorder Settlements)> OpenPaymentsAsync(string folder, FileLeaseDirectory leases, ILogger logger, List<IAsyncDisposable> owned, CancellationToken cancellation)
+    private static async Task<(PaymentGate Gate, SettlementRecorder Settlements)> OpenPaymentsAsync(string folder, FileLeaseDirectory leases, LeaseResults results, ILogger logger, List<IAsyncDisposable> owned, CancellationToken cancellation)
     {
         var keyFile = Path.Combine(folder, "log.key");
         if (!File.Exists(keyFile))
@@ -198,7 +207,7 @@ public sealed class GatewayHost : IAsyncDisposable
 
             var meters = new FileMeterStore(Path.Combine(folder, "meters"));
             var standings = await LogStanding.ReadAsync(log.Folder, PaymentGate.OldestUnread(leases.All, meters, log.Current.Size), log.Current.Size, cancellation).ConfigureAwait(false);
-            var gate = new PaymentGate(new PaymentServices(log, signer.Verifier.ToString(), meters, standings, NoSessionProbe.Instance, TimeProvider.System, logger));
+            var gate = new PaymentGate(new PaymentServices(log, signer.Verifier.ToString(), meters, standings, NoSessionProbe.Instance, TimeProvider.System, logger) { Results = results.Cids });
             owned.Add(gate);
             await gate.CloseForgottenAsync(leases.All).ConfigureAwait(false);
             return (gate, new SettlementRecorder(folder, gate, log, TimeProvider.System, logger));

@@ -126,17 +126,18 @@ internal sealed class LeaseLog
     }
 
     /// <summary>The gateway's own last word on a lease, where its client did not sign one.</summary>
-    public static MeterStatement FinalStatement(MeterState state, ulong bytesIn, ulong bytesOut, Checkpoint checkpoint) => new()
+    public static MeterStatement FinalStatement(MeterState state, in MeterReadings readings, Checkpoint checkpoint) => new()
     {
         LeaseId = state.LeaseId,
         Sequence = Math.Max(state.Sequence, state.NewestStatement?.Sequence ?? 0) + 1,
         IsFinal = true,
         ActiveMilliseconds = Math.Max(state.ActiveMilliseconds, state.NewestStatement?.ActiveMilliseconds ?? 0),
         PausedMilliseconds = Math.Max(state.PausedMilliseconds, state.NewestStatement?.PausedMilliseconds ?? 0),
-        BytesIn = Math.Max(bytesIn, state.NewestStatement?.BytesIn ?? 0),
-        BytesOut = Math.Max(bytesOut, state.NewestStatement?.BytesOut ?? 0),
+        BytesIn = Math.Max(readings.BytesIn, state.NewestStatement?.BytesIn ?? 0),
+        BytesOut = Math.Max(readings.BytesOut, state.NewestStatement?.BytesOut ?? 0),
         GpuMilliseconds = state.NewestStatement?.GpuMilliseconds,
         WindowMilliseconds = 0,
+        Results = readings.Results,
         LogSize = (ulong)checkpoint.Size,
         LogRoot = checkpoint.Root,
     };

@@ -210,7 +210,7 @@ internal sealed class PaidLease : IAsyncDisposable
         }
 
         var state = _meter.Snapshot();
-        var final = state.NewestStatement is { IsFinal: true } signed ? signed : LeaseLog.FinalStatement(state, _lease.BytesIn, _lease.BytesOut, _services.Log.Current);
+        var final = state.NewestStatement is { IsFinal: true } signed ? signed : LeaseLog.FinalStatement(state, Readings(), _services.Log.Current);
         await _log.CloseAsync(reason, final).ConfigureAwait(false);
         Save();
     }
@@ -499,7 +499,7 @@ internal sealed class PaidLease : IAsyncDisposable
         }
     }
 
-    private MeterReadings Readings() => new() { BytesIn = _lease.BytesIn, BytesOut = _lease.BytesOut };
+    private MeterReadings Readings() => new() { BytesIn = _lease.BytesIn, BytesOut = _lease.BytesOut, Results = _services.Results(_lease.Id) };
 
     private void Save()
     {

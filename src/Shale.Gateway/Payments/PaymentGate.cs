@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using System.Globalization;
 using Microsoft.Extensions.Logging;
 using Shale.Bn254.BabyJubjub;
@@ -19,7 +20,11 @@ namespace Shale.Gateway.Payments;
 /// <param name="Probe">Runs the probes that payers ask for.</param>
 /// <param name="Time">The clock.</param>
 /// <param name="Logger">Where the operator reads.</param>
-internal sealed record PaymentServices(IVoucherLog Log, string LogVerifier, FileMeterStore Meters, ConcurrentDictionary<ulong, LogStanding> Standings, ISessionProbe Probe, TimeProvider Time, ILogger Logger);
+internal sealed record PaymentServices(IVoucherLog Log, string LogVerifier, FileMeterStore Meters, ConcurrentDictionary<ulong, LogStanding> Standings, ISessionProbe Probe, TimeProvider Time, ILogger Logger)
+{
+    /// <summary>The CIDs of a lease's packed results, in binary: what its statements name.</summary>
+    public Func<ulong, ImmutableArray<ImmutableArray<byte>>> Results { get; init; } = _ => [];
+}
 
 /// <summary>Lets a lease be served while it is paid; a lease without a price always.</summary>
 internal sealed class PaymentGate(PaymentServices services) : IServiceGate, IAsyncDisposable
@@ -123,7 +128,7 @@ internal sealed class PaymentGate(PaymentServices services) : IServiceGate, IAsy
                 state = state with { Newest = newest.Voucher, NewestStatement = newest.Statement };
             }
 
-            var final = state.NewestStatement is { IsFinal: true } signed ? signed : LeaseLog.FinalStatement(state, 0, 0, services.Log.Current);
+            var final = state.NewestStatement is { IsFinal: true } signed ? signed : LeaseLog.FinalStatement(state, new MeterReadings { Results = services.Results(lease) }, services.Log.Current);
             await log.CloseAsync("The lease ended while the gateway was down.", final).ConfigureAwait(false);
             services.Meters.Save(log.Stamp(() => state with { Phase = MeterPhase.Closed }));
         }

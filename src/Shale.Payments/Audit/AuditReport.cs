@@ -32,9 +32,23 @@ public sealed record AuditReport(
     /// <summary>Findings that are kept one by one: what follows is counted.</summary>
     public const int MaxFindings = 1000;
 
+    /// <summary>Results that final statements name, as they come; at most <see cref="MaxResults"/>.</summary>
+    public IReadOnlyList<AuditedResult> Results { get; init; } = [];
+
+    /// <summary>How many results there are in all.</summary>
+    public long ResultCount { get; init; }
+
+    /// <summary>Results that are kept one by one: what follows is counted.</summary>
+    public const int MaxResults = 1000;
+
     /// <summary>Whether all is as it must be.</summary>
     public bool IsClean => FindingCount == 0;
 }
+
+/// <summary>A result that a lease's final statement names.</summary>
+/// <param name="Lease">The lease.</param>
+/// <param name="Cid">The result's CID, binary.</param>
+public sealed record AuditedResult(ulong Lease, ReadOnlyMemory<byte> Cid);
 
 /// <summary>What the chain says of a settlement.</summary>
 /// <param name="Claimed">Everything claimed on the lease after it.</param>

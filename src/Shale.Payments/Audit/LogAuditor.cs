@@ -27,6 +27,8 @@ public sealed class LogAuditor
     private readonly List<MerkleHash> _tileRoots = [];
     private readonly List<Task> _verifying = [];
     private List<(long Entry, VoucherCheck Check)> _batch = new(BatchSize);
+    private readonly List<AuditedResult> _results = [];
+    private long _resultCount;
     private long _findingCount;
     private long _vouchers;
     private long _uncheckedRoots;
@@ -155,6 +157,12 @@ public sealed class LogAuditor
         }
 
         lease.Apply(entry, Problem);
+        if (entry is LeaseClosed closed && MeterStatement.TryRead(closed.FinalStatement.Span, out var final))
+        {
+            _resultCount += final.Results.Length;
+            _results.AddRange(final.Results.Take(AuditReport.MaxResults - _results.Count).Select(cid => new AuditedResult(entry.LeaseId, cid.AsMemory())));
+        }
+
         if (entry is VoucherAccepted voucher)
         {
             _vouchers++;
@@ -323,5 +331,9 @@ public sealed class LogAuditor
         _leases.Values.Aggregate(UInt128.Zero, (sum, l) => sum + l.Settled.Value),
         [.. _findings.OrderBy(f => f.Entry ?? long.MaxValue)],
         _findingCount,
-        _uncheckedRoots);
+        _uncheckedRoots)
+    {
+        Results = _results,
+        ResultCount = _resultCount,
+    };
 }
