@@ -210,7 +210,7 @@ public sealed class MarketEvents
             var last = Math.Min(to, from + _window - 1);
             try
             {
-                var logs = await _chain.GetLogsAsync(new LogFilter(from, last, _contracts), cancellation).ConfigureAwait(false);
+                var logs = await ReadRangeAsync(from, last, cancellation).ConfigureAwait(false);
                 _window = Math.Min(_options.Window, _window * 2);
                 return (logs, last);
             }
@@ -218,23 +218,26 @@ public sealed class MarketEvents
             {
                 _window = Math.Max(1, Math.Min(_window, last - from + 1) / 2);
             }
-            catch (ChainException refused) when (refused.Kind == ChainErrorKind.NullRound)
+        }
+    }
+
+    /// <summary>Logs of a range whose ends may be epochs without a block, which some nodes refuse: such an end has no events and is moved to the nearest epoch that has a block.</summary>
+    private async Task<IReadOnlyList<LogEntry>> ReadRangeAsync(ulong from, ulong to, CancellationToken cancellation)
+    {
+        try
+        {
+            return await _chain.GetLogsAsync(new LogFilter(from, to, _contracts), cancellation).ConfigureAwait(false);
+        }
+        catch (ChainException refused) when (refused.Kind == ChainErrorKind.NullRound)
+        {
+            var first = await _chain.GetBlockAtOrAfterAsync(from, cancellation).ConfigureAwait(false);
+            var last = await _chain.GetBlockAtOrBeforeAsync(to, cancellation).ConfigureAwait(false);
+            if (first is null || last is null || first.Number > last.Number)
             {
-                // One of the ends has no block, and so no events: move it to the nearest epoch that has one.
-                var first = await _chain.GetBlockAtOrAfterAsync(from, cancellation).ConfigureAwait(false);
-                var end = await _chain.GetBlockAtOrBeforeAsync(last, cancellation).ConfigureAwait(false);
-                if (first is null || end is null || first.Number > end.Number)
-                {
-                    return ([], last);
-                }
-
-                if (first.Number == from && end.Number == last)
-                {
-                    throw;
-                }
-
-                return (await _chain.GetLogsAsync(new LogFilter(first.Number, end.Number, _contracts), cancellation).ConfigureAwait(false), last);
+                return [];
             }
+
+            return await _chain.GetLogsAsync(new LogFilter(first.Number, last.Number, _contracts), cancellation).ConfigureAwait(false);
         }
     }
 

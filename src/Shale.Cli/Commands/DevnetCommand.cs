@@ -41,7 +41,7 @@ internal static class DevnetCommand
                 new DevnetOptions
                 {
                     Folder = Folder(parsed, folder),
-                    Program = AnvilNode.FindProgram(Environment.GetEnvironmentVariable("SHALE_ROOT")),
+                    Program = AnvilNode.FindProgram(Repository()),
                     Port = parsed.GetValue(port),
                     BlockSeconds = blockSeconds,
                     Keys = (keys, cancel) => Task.Run<IReadOnlyList<DevnetKey>>(() => [.. pages.Select(size => MakeKey(size, keys, cancel))], cancel),
@@ -129,6 +129,18 @@ internal static class DevnetCommand
         return Devnet.FindRunning(path) is null
             ? throw new CliError($"No devnet runs in {path}.", "Start one: shale devnet", ExitCodes.Unavailable)
             : NetworkFile.Read(Path.Combine(path, NetworkFile.FileName));
+    }
+
+    /// <summary>Where contracts/ lies: as the launcher says, else above this program.</summary>
+    private static string? Repository()
+    {
+        var at = Environment.GetEnvironmentVariable("SHALE_ROOT") is { Length: > 0 } root ? root : AppContext.BaseDirectory;
+        while (at is not null && !Directory.Exists(Path.Combine(at, "contracts", "node_modules")))
+        {
+            at = Path.GetDirectoryName(at);
+        }
+
+        return at;
     }
 
     private static int[] ParseSizes(string text)
