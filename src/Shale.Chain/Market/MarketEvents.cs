@@ -210,7 +210,7 @@ public sealed class MarketEvents
             var last = Math.Min(to, from + _window - 1);
             try
             {
-                var logs = await ReadRangeAsync(from, last, cancellation).ConfigureAwait(false);
+                var logs = await GetLogsAsync(from, last, cancellation).ConfigureAwait(false);
                 _window = Math.Min(_options.Window, _window * 2);
                 return (logs, last);
             }
@@ -222,7 +222,7 @@ public sealed class MarketEvents
     }
 
     /// <summary>Logs of a range whose ends may be epochs without a block, which some nodes refuse: such an end has no events and is moved to the nearest epoch that has a block.</summary>
-    private async Task<IReadOnlyList<LogEntry>> ReadRangeAsync(ulong from, ulong to, CancellationToken cancellation)
+    private async Task<IReadOnlyList<LogEntry>> GetLogsAsync(ulong from, ulong to, CancellationToken cancellation)
     {
         try
         {
