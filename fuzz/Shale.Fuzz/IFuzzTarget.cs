@@ -9,6 +9,9 @@ public interface IFuzzTarget
     /// <summary>Well-formed inputs to start from, beside those of the corpus.</summary>
     IEnumerable<byte[]> Seeds { get; }
 
+    /// <summary>How many runs the bounded run of the tests makes; fewer where a run takes milliseconds.</summary>
+    long BoundedRuns => 20_000;
+
     /// <summary>Feeds one input to the parser, and checks what must hold of its result (for example that it writes back the same bytes).</summary>
     void Run(ReadOnlySpan<byte> input);
 }

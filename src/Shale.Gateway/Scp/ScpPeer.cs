@@ -53,7 +53,8 @@ internal abstract class ScpPeer(PipeReader input, Func<int, CancellationToken, V
             return -1;
         }
 
-        int value = read.Buffer.FirstSpan[0];
+        // A sequence may begin with an empty segment.
+        int value = read.Buffer.Slice(0, 1).ToArray()[0];
         input.AdvanceTo(read.Buffer.GetPosition(1));
         return value;
     }
