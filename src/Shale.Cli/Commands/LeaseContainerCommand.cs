@@ -191,7 +191,8 @@ internal static class LeaseContainerCommand
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"ssh {port}{lease.Id}@{address}"));
         if (token is not null)
         {
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"http://{address}:{JupyterPort}/lab?token={token}"));
+            var published = lease.Container.Ports.First(p => p.EndsWith($":{JupyterPort}", StringComparison.Ordinal)).Split(':')[0];
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"http://{address}:{published}/lab?token={token}"));
         }
     }
 }
