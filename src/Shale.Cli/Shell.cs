@@ -14,7 +14,7 @@ internal static class Shell
     [
         ("Providers", [DaemonCommand.Create, ProviderCommand.Create, OfferCommand.Create, OrdersCommand.Create, LeaseContainerCommand.Create, LeaseContainerCommand.CreateOlder, GatewayCommand.Create, OperatorCommand.Create, DatasetCommand.Create, ResultsCommand.Create]),
         ("Settlement", [SettleCommand.Create, ProofCommand.Create]),
-        ("Clients", [AgentCommand.Create, SshCommand.Create, SshConfigCommand.Create, SessionCommand.Create]),
+        ("Clients", [ListCommand.Create, GiveMeContainerCommand.Create, ClientLeaseCommands.CreateStop, ClientLeaseCommands.CreateTopUp, ClientLeaseCommands.CreateRate, ClientLeaseCommands.CreateLeases, ClientLeaseCommands.CreateHistory, ExitCommand.Create, AgentCommand.Create, SshCommand.Create, SshConfigCommand.Create, SessionCommand.Create]),
         ("Auditors", [AuditCommand.Create]),
         ("Chain", [WalletCommand.Create, DevnetCommand.Create]),
         ("This machine", [DoctorCommand.Create]),

@@ -35,6 +35,9 @@ public sealed record LeaseFile
     /// <summary>The provider's host keys: lines as in a .pub file.</summary>
     public required IReadOnlyList<string> HostKeys { get; init; }
 
+    /// <summary>The private key to log in with, an absolute path; empty: those that ssh tries by itself.</summary>
+    public string IdentityFile { get; init; } = "";
+
     /// <summary>What it costs; null for a lease that is free.</summary>
     public LeasePrice? Payment { get; init; }
 
@@ -99,6 +102,11 @@ public sealed record LeaseFile
         if (HostKeys is null || HostKeys.Count is 0 or > MaxHostKeys || HostKeys.Any(k => !TryParseKey(k, out _)))
         {
             return "host_keys are not lines as in a .pub file";
+        }
+
+        if (IdentityFile.Length > 0 && (IdentityFile.Length > 1024 || IdentityFile[0] != '/' || IdentityFile.Any(c => char.IsControl(c) || c is '"' or '%' or '\\')))
+        {
+            return "identity_file is not an absolute path without quotes and percent signs";
         }
 
         return Payment?.Problem();

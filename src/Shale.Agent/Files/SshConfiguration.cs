@@ -42,6 +42,11 @@ public static class SshConfiguration
                     .Append(CultureInfo.InvariantCulture, $"  ForwardAgent {Word(folder.PaySocket(lease.Id))}\n");
             }
 
+            if (lease.IdentityFile.Length > 0)
+            {
+                text.Append(CultureInfo.InvariantCulture, $"  IdentityFile {Word(lease.IdentityFile)}\n");
+            }
+
             text.Append(CultureInfo.InvariantCulture, $"  HostKeyAlias {lease.HostKeyAlias}\n")
                 .Append(CultureInfo.InvariantCulture, $"  UserKnownHostsFile {Word(folder.KnownHosts)}\n")
                 .Append("  GlobalKnownHostsFile /dev/null\n")

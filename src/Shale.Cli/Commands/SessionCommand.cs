@@ -31,22 +31,29 @@ internal static class SessionCommand
             TimeSpan pause = Quantity.Duration(parsed.GetValue(interval)!, "--interval");
             _ = AgentCommandOptions.Lease(folder, id);
             await options.EnsureRunningAsync(parsed, cancellation).ConfigureAwait(false);
-            var client = new AgentClient(folder);
-            var screen = new Screen(parsed.GetValue(json));
-            while (true)
-            {
-                LeaseView view = await client.WatchAsync(id, cancellation).ConfigureAwait(false)
-                    ?? throw new CliError("The payment agent ended, or forgot the lease.", "shale agent status shows how it stands.", ExitCodes.Unavailable);
-                screen.Show(view);
-                if (parsed.GetValue(once) || view.State == LeaseState.Closed)
-                {
-                    return ExitCodes.Success;
-                }
-
-                await Task.Delay(pause, cancellation).ConfigureAwait(false);
-            }
+            return await ShowAsync(folder, id, new Screen(parsed.GetValue(json)), parsed.GetValue(once), pause, cancellation).ConfigureAwait(false);
         });
         return command;
+    }
+
+    /// <summary>Shows the panel until the lease is closed.</summary>
+    internal static Task<int> ShowAsync(AgentFolder folder, ulong id, CancellationToken cancellation) => ShowAsync(folder, id, new Screen(json: false), once: false, TimeSpan.FromSeconds(1), cancellation);
+
+    private static async Task<int> ShowAsync(AgentFolder folder, ulong id, Screen screen, bool once, TimeSpan pause, CancellationToken cancellation)
+    {
+        var client = new AgentClient(folder);
+        while (true)
+        {
+            LeaseView view = await client.WatchAsync(id, cancellation).ConfigureAwait(false)
+                ?? throw new CliError("The payment agent ended, or forgot the lease.", "shale agent status shows how it stands.", ExitCodes.Unavailable);
+            screen.Show(view);
+            if (once || view.State == LeaseState.Closed)
+            {
+                return ExitCodes.Success;
+            }
+
+            await Task.Delay(pause, cancellation).ConfigureAwait(false);
+        }
     }
 
     /// <summary>In place in a terminal, lines into a pipe.</summary>
