@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using Shale.Chain;
 using Shale.Chain.Contracts;
+using Shale.Chain.Market;
 using Shale.Leases;
 using Shale.Operator.Log;
 using Shale.Operator.Orders;
@@ -38,6 +39,7 @@ public sealed class OperatorService
     private HashSet<string> _alarms = [];
     private HashSet<string> _before = [];
     private ulong? _seenOrders;
+    private string? _providerName;
 
     /// <summary>Opens the operator's folder.</summary>
     /// <param name="options">How it works.</param>
@@ -95,6 +97,7 @@ public sealed class OperatorService
     {
         var tip = await _market.TipAsync(cancellation).ConfigureAwait(false);
         await _vouchers.RefreshAsync(cancellation).ConfigureAwait(false);
+        _providerName ??= new ProviderEntry(_market.Provider, await _market.ProviderAsync(cancellation).ConfigureAwait(false)).Name;
         await TakeOrdersAsync(tip, cancellation).ConfigureAwait(false);
         await FollowLeasesAsync(tip, cancellation).ConfigureAwait(false);
         await SettleAsync(tip, cancellation).ConfigureAwait(false);
@@ -306,6 +309,7 @@ public sealed class OperatorService
         var record = new LeaseRecord
         {
             Id = lease.Id,
+            Provider = _providerName ?? "",
             State = lease.Stage == LeaseStage.Serving ? Shale.Leases.LeaseState.Active : Shale.Leases.LeaseState.Closed,
             AuthorizedKeys = lease.SshKeys,
             Container = new ContainerTerms

@@ -89,7 +89,7 @@ public sealed class LeaseFollower
             Id = leaseId,
             Host = host,
             Port = port,
-            Provider = provider.MinerId == 0 ? string.Create(CultureInfo.InvariantCulture, $"p{lease.Provider}") : string.Create(CultureInfo.InvariantCulture, $"f0{provider.MinerId}"),
+            Provider = new ProviderEntry(lease.Provider, provider).Name,
             HostKeys = [.. keys.Select(k => k.ToString())],
             IdentityFile = identityFile,
             Payment = new LeasePrice

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Numerics;
 using Shale.Chain.Contracts;
 using Shale.Chain.Networks;
@@ -8,7 +9,11 @@ namespace Shale.Chain.Market;
 /// <summary>A provider and its index.</summary>
 /// <param name="Index">From 1 on.</param>
 /// <param name="Provider">The provider as it stands.</param>
-public sealed record ProviderEntry(uint Index, ShaleRegistry.Provider Provider);
+public sealed record ProviderEntry(uint Index, ShaleRegistry.Provider Provider)
+{
+    /// <summary>What both sides call it in a lease's terms: its miner ID, <c>f01946720</c>, or without one its index, <c>p7</c>.</summary>
+    public string Name => Provider.MinerId == 0 ? string.Create(CultureInfo.InvariantCulture, $"p{Index}") : string.Create(CultureInfo.InvariantCulture, $"f0{Provider.MinerId}");
+}
 
 /// <summary>An offer that stands, and its number.</summary>
 /// <param name="Provider">The provider's index.</param>
