@@ -16,7 +16,7 @@ internal static class Shell
         ("Settlement", [SettleCommand.Create, ProofCommand.Create]),
         ("Clients", [ListCommand.Create, GiveMeContainerCommand.Create, ClientLeaseCommands.CreateStop, ClientLeaseCommands.CreateTopUp, ClientLeaseCommands.CreateRate, ClientLeaseCommands.CreateLeases, ClientLeaseCommands.CreateHistory, ExitCommand.Create, AgentCommand.Create, SshCommand.Create, SshConfigCommand.Create, SessionCommand.Create]),
         ("Auditors", [AuditCommand.Create]),
-        ("Chain", [WalletCommand.Create, DevnetCommand.Create]),
+        ("Chain", [WalletCommand.Create, DevnetCommand.Create, DeployCommand.Create]),
         ("This machine", [DoctorCommand.Create]),
     ];
 

@@ -57,6 +57,15 @@ public sealed class DevnetCliTests : IDisposable
             Assert.Equal((cid, "mnist.bin"), (offer.GetProperty("dataSets")[0].GetProperty("cid").GetString(), offer.GetProperty("dataSets")[0].GetProperty("files")[0].GetString()));
         }
 
+        // Another market on the same chain, by the command that deploys on Filecoin.
+        var key = "--key=8=" + Path.Combine(_folder, "home", "devnet", "keys", "verification_key-8.json");
+        var mine = Path.Combine(_folder, "mine.json");
+        Assert.Contains("market    0x", Provider("deploy", key, "--output=" + mine));
+        Assert.Contains("No provider has this index", _shale.Run("offer", "list", "1", "--network=" + mine).Error);
+        var mainnet = _shale.Run("deploy", key, "--network=mainnet", "--output=" + mine + "2");
+        Assert.Equal(78, mainnet.ExitCode);
+        Assert.Contains("development set-up", mainnet.Error);
+
         Assert.Contains("no open orders", _shale.Run("orders", "1", "--network=devnet").Error);
         Assert.Contains("The offer does not stand: provider 1, offer 7", _shale.Run("offer", "remove", "7", "--network=devnet", "--wallet=operator").Error);
 

@@ -73,7 +73,10 @@ public static class MarketDeployment
     }
 
     /// <summary>What the constructors would refuse, before anything is paid for.</summary>
-    private static void Check(ulong chainId, DeploymentPlan plan)
+    /// <param name="chainId">The chain that it is meant for.</param>
+    /// <param name="plan">With what.</param>
+    /// <exception cref="NetworkException">The plan is not fit for this chain.</exception>
+    public static void Check(ulong chainId, DeploymentPlan plan)
     {
         ArgumentNullException.ThrowIfNull(plan);
         if (plan.Keys.Count == 0 || plan.Keys.Any(k => !PageSizes.Contains(k.Slots)) || plan.Keys.DistinctBy(k => k.Slots).Count() != plan.Keys.Count)

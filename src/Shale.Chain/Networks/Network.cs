@@ -105,5 +105,5 @@ public sealed record Network
     private static string DevnetFile(string home) => Path.Combine(DevnetFolder(home), NetworkFile.FileName);
 
     private NetworkException Undeployed() => new(
-        $"The market is not deployed on {Name} yet.", "Try it on a local chain (shale devnet, then --network=devnet), or deploy it (contracts/README.md) and name your own network file: --network=FILE.");
+        $"The market is not deployed on {Name} yet.", "Try it on a local chain (shale devnet, then --network=devnet), or deploy it (shale deploy) and name your own network file: --network=FILE.");
 }
