@@ -250,8 +250,9 @@ public sealed class FilecoinAddress : IEquatable<FilecoinAddress>
         return bytes.AsSpan()[^ChecksumSize..].SequenceEqual(Hash(address.ToArray(), ChecksumSize)) ? address : null;
     }
 
+    // TryParse takes zero characters at the end for nothing.
     private static ulong? ParseNumber(ReadOnlySpan<char> digits) =>
-        (digits.Length == 1 || (digits.Length > 0 && digits[0] != '0'))
+        (digits.Length == 1 || (digits.Length > 0 && digits[0] != '0')) && !digits.ContainsAnyExceptInRange('0', '9')
         && ulong.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number <= MaxId ? number : null;
 
     /// <summary>Unsigned LEB128 in its shortest form.</summary>

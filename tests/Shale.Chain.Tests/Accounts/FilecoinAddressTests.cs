@@ -61,6 +61,8 @@ public sealed class FilecoinAddressTests
     [InlineData("f007")]
     [InlineData("f0 7")]
     [InlineData("f0ba")]
+    [InlineData("f0172\0")]
+    [InlineData("f410\0f2oekwcmo2pueydmaq53eic2i62crtbeyuzx2gmy")]
     [InlineData("f018446744073709551616")]
     [InlineData("f09223372036854775808")]
     [InlineData("f418446744073709551615")]
