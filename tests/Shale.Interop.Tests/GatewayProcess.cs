@@ -22,6 +22,9 @@ internal sealed class GatewayProcess : IAsyncDisposable
 
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>What is to be done between the gateway's end and the removal of its folder.</summary>
+    public Func<ValueTask> BeforeDelete { get; set; } = () => ValueTask.CompletedTask;
+
     public int Pid => _process!.Id;
 
     public int Port { get; }
@@ -178,6 +181,7 @@ internal sealed class GatewayProcess : IAsyncDisposable
         }
 
         _process?.Dispose();
+        await BeforeDelete();
         Directory.Delete(Folder, recursive: true);
     }
 

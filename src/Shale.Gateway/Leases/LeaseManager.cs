@@ -8,6 +8,7 @@ namespace Shale.Gateway.Leases;
 public sealed class LeaseManager
 {
     private readonly ConcurrentDictionary<ulong, LeaseService> _services = new();
+    private readonly Dictionary<ulong, Task> _endings = [];
     private readonly FileLeaseDirectory _directory;
     private readonly ILeaseContainers _containers;
     private readonly IServiceGate _gate;
@@ -38,14 +39,36 @@ public sealed class LeaseManager
         }
     }
 
-    /// <summary>Ends a lease and waits until its container is gone. Not in service: does nothing.</summary>
-    public async Task EndAsync(ulong id)
+    /// <summary>Ends a lease and waits until its container is gone, also where somebody else ends it already. Not in service: does nothing.</summary>
+    public Task EndAsync(ulong id)
     {
-        if (_services.TryRemove(id, out var service))
+        lock (_endings)
         {
-            _metrics.LeasesChanged(-1);
-            GatewayLog.LeaseEnded(_logger, id);
+            if (_services.TryRemove(id, out var service))
+            {
+                _metrics.LeasesChanged(-1);
+                GatewayLog.LeaseEnded(_logger, id);
+                _endings[id] = EndAsync(service);
+            }
+
+            return _endings.GetValueOrDefault(id, Task.CompletedTask);
+        }
+    }
+
+    private async Task EndAsync(LeaseService service)
+    {
+        // Not under the lock.
+        await Task.Yield();
+        try
+        {
             await service.EndAsync($"{service.Record.Name} is over.").ConfigureAwait(false);
+        }
+        finally
+        {
+            lock (_endings)
+            {
+                _endings.Remove(service.Id);
+            }
         }
     }
 

@@ -72,26 +72,26 @@ public sealed class GatewayHost : IAsyncDisposable
             var metrics = new GatewayMetrics();
             owned.Add(new Owned(metrics));
             var directory = new FileLeaseDirectory(options.StateDirectory, (file, problem) => GatewayLog.LeaseFileRefused(logger, file, problem));
-            var results = new LeaseResults(options.StateDirectory, TimeProvider.System);
+            var results = new LeaseResults(options.StateDirectory, options.Time);
             results.Sweep();
-            var (gate, settlements) = await OpenPaymentsAsync(options.StateDirectory, directory, results, logger, owned, cancellation).ConfigureAwait(false);
-            var subsystem = new SubsystemCarrier(gate, TimeProvider.System);
+            var (gate, settlements) = await OpenPaymentsAsync(options, directory, results, logger, owned, cancellation).ConfigureAwait(false);
+            var subsystem = new SubsystemCarrier(gate, options.Time);
             var datasets = new DatasetMounts(options.DataDirectory ?? Path.Combine(options.StateDirectory, "data"));
-            var containers = new DockerLeaseContainers(engine, datasets, DockerLeaseContainers.Instance(options.StateDirectory));
-            var leases = new LeaseManager(directory, containers, gate, settlements.RecordAsync, metrics, TimeProvider.System, logger);
+            var containers = options.Containers(new DockerLeaseContainers(engine, datasets, DockerLeaseContainers.Instance(options.StateDirectory)));
+            var leases = new LeaseManager(directory, containers, gate, settlements.RecordAsync, metrics, options.Time, logger);
             var keys = HostKeyStore.LoadOrCreate(Path.Combine(options.StateDirectory, "hostkeys"));
             owned.AddRange(keys.Select(k => new Owned(k)));
-            var carrier = new AgentCarrier(gate, TimeProvider.System);
+            var carrier = new AgentCarrier(gate, options.Time);
             var ssh = new SshServerOptions
             {
                 HostKeys = keys,
-                Authenticator = new LeaseAuthenticator(leases, TimeProvider.System, logger),
+                Authenticator = new LeaseAuthenticator(leases, options.Time, logger),
                 Sessions = new SessionHandler(
-                    [subsystem, new SftpSubsystem(TimeProvider.System), new ResultsSubsystem(results, TimeProvider.System, logger)],
+                    [subsystem, new SftpSubsystem(options.Time), new ResultsSubsystem(results, options.Time, logger)],
                     new AgentForwarding(carrier, logger),
                     metrics,
-                    new AsciicastRecorder(options.RecordingDirectory, TimeProvider.System),
-                    TimeProvider.System,
+                    new AsciicastRecorder(options.RecordingDirectory, options.Time),
+                    options.Time,
                     logger),
                 Forwarding = new ForwardingHandler(metrics),
                 Observer = new ConnectionObserver(carrier, metrics, logger),
@@ -179,8 +179,9 @@ public sealed class GatewayHost : IAsyncDisposable
     }
 
     /// <summary>Opens the voucher log (its key is made on first start) and the meters.</summary>
-    private static async Task<(PaymentGate Gate, SettlementRecorder Settlements)> OpenPaymentsAsync(string folder, FileLeaseDirectory leases, LeaseResults results, ILogger logger, List<IAsyncDisposable> owned, CancellationToken cancellation)
+    private static async Task<(PaymentGate Gate, SettlementRecorder Settlements)> OpenPaymentsAsync(GatewayOptions options, FileLeaseDirectory leases, LeaseResults results, ILogger logger, List<IAsyncDisposable> owned, CancellationToken cancellation)
     {
+        var (folder, time) = (options.StateDirectory, options.Time);
         var keyFile = Path.Combine(folder, "log.key");
         if (!File.Exists(keyFile))
         {
@@ -198,19 +199,20 @@ public sealed class GatewayHost : IAsyncDisposable
             var signer = new NoteSigner("shale-" + DockerLeaseContainers.Instance(folder) + "/vouchers", seed);
             owned.Add(new Owned(signer));
             AtomicFile.Write(Path.Combine(folder, "log.pub"), Encoding.UTF8.GetBytes(signer.Verifier + "\n"));
-            var log = VoucherLogWriter.Open(Path.Combine(folder, "log"), signer, TimeProvider.System);
+            var log = VoucherLogWriter.Open(Path.Combine(folder, "log"), signer, time);
             owned.Add(log);
             if (log.Recovery.CutOffBytes > 0)
             {
                 GatewayLog.LogCutOff(logger, Path.Combine(folder, "log"), log.Recovery.CutOffBytes);
             }
 
+            var open = leases.All.Where(l => l.State != LeaseState.Closed).ToArray();
             var meters = new FileMeterStore(Path.Combine(folder, "meters"));
-            var standings = await LogStanding.ReadAsync(log.Folder, PaymentGate.OldestUnread(leases.All, meters, log.Current.Size), log.Current.Size, cancellation).ConfigureAwait(false);
-            var gate = new PaymentGate(new PaymentServices(log, signer.Verifier.ToString(), meters, standings, NoSessionProbe.Instance, TimeProvider.System, logger) { Results = results.Cids });
+            var standings = await LogStanding.ReadAsync(log.Folder, PaymentGate.OldestUnread(open, meters, log.Current.Size), log.Current.Size, cancellation).ConfigureAwait(false);
+            var gate = new PaymentGate(new PaymentServices(log, signer.Verifier.ToString(), meters, standings, NoSessionProbe.Instance, time, logger) { Results = results.Cids });
             owned.Add(gate);
-            await gate.CloseForgottenAsync(leases.All).ConfigureAwait(false);
-            return (gate, new SettlementRecorder(folder, gate, log, TimeProvider.System, logger));
+            await gate.CloseForgottenAsync(open).ConfigureAwait(false);
+            return (gate, new SettlementRecorder(folder, gate, log, time, logger));
         }
         catch (VoucherLogException cause)
         {

@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.Extensions.Logging;
+using Shale.Gateway.Leases;
 
 namespace Shale.Gateway.Listening;
 
@@ -35,4 +36,10 @@ public sealed record GatewayOptions
 
     /// <summary>Where each lease's helper and socket lie; see the containers library. Default: <c>run/</c> below <see cref="StateDirectory"/>.</summary>
     public string? ContainerDirectory { get; init; }
+
+    /// <summary>The clock of leases and payment; tests bring their own.</summary>
+    internal TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>Stands between the gateway and the engine's containers; tests put their own in place of some.</summary>
+    internal Func<ILeaseContainers, ILeaseContainers> Containers { get; init; } = containers => containers;
 }

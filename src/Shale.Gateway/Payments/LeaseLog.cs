@@ -80,34 +80,30 @@ internal sealed class LeaseLog
         return true;
     }
 
-    /// <summary>Makes the log say what the meter says: paused, or going on. The wait for the first payment is no pause: nothing had run.</summary>
-    /// <returns>Whether a pause that the log names has ended.</returns>
+    /// <summary>
+    /// Makes the log say what the meter says: paused, or going on. The wait for the first payment is no pause: nothing had run. A stretch of service between two pauses
+    /// that this comes too late for (the engine or the disk took its time) is written all the same.
+    /// </summary>
+    /// <returns>Whether the lease goes on after a pause that the log names.</returns>
     public async Task<bool> FollowAsync(Meter meter)
     {
         await meter.WriteTurn.WaitAsync().ConfigureAwait(false);
         try
         {
             var state = meter.Snapshot();
-            switch (state.Phase, Phase)
+            var wasPaused = Phase == LoggedPhase.Paused;
+            if (wasPaused && (state.Phase == MeterPhase.Active || state.ActiveMilliseconds > _pausedAt))
             {
-                case (MeterPhase.Paused, LoggedPhase.Open):
-                    if (await AppendAsync(new LeasePauseChanged(_leaseId, Now(), true, state.ActiveMilliseconds, state.PausedMilliseconds)).ConfigureAwait(false))
-                    {
-                        (Phase, _pausedAt) = (LoggedPhase.Paused, state.ActiveMilliseconds);
-                    }
-
-                    return false;
-                case (MeterPhase.Active, LoggedPhase.Paused):
-                    // The time at the pause: the meter has run on since it was credited.
-                    if (await AppendAsync(new LeasePauseChanged(_leaseId, Now(), false, _pausedAt, state.PausedMilliseconds)).ConfigureAwait(false))
-                    {
-                        Phase = LoggedPhase.Open;
-                    }
-
-                    return true;
-                default:
-                    return false;
+                await ResumeAsync(state).ConfigureAwait(false);
             }
+
+            if (state.Phase == MeterPhase.Paused && Phase == LoggedPhase.Open &&
+                await AppendAsync(new LeasePauseChanged(_leaseId, Now(), true, state.ActiveMilliseconds, state.PausedMilliseconds)).ConfigureAwait(false))
+            {
+                (Phase, _pausedAt) = (LoggedPhase.Paused, state.ActiveMilliseconds);
+            }
+
+            return wasPaused && state.Phase == MeterPhase.Active;
         }
         finally
         {
@@ -116,8 +112,13 @@ internal sealed class LeaseLog
     }
 
     /// <summary>Writes the closing, once.</summary>
-    public async Task CloseAsync(string reason, MeterStatement final)
+    public async Task CloseAsync(string reason, MeterState state, MeterStatement final)
     {
+        if (Phase == LoggedPhase.Paused && state.ActiveMilliseconds > _pausedAt)
+        {
+            await ResumeAsync(state).ConfigureAwait(false);
+        }
+
         if (Phase is LoggedPhase.Open or LoggedPhase.Paused &&
             await AppendAsync(new LeaseClosed(_leaseId, Now(), reason.Length > 200 ? reason[..200] : reason, final.ToBytes())).ConfigureAwait(false))
         {
@@ -141,6 +142,15 @@ internal sealed class LeaseLog
         LogSize = (ulong)checkpoint.Size,
         LogRoot = checkpoint.Root,
     };
+
+    private async Task ResumeAsync(MeterState state)
+    {
+        // The time at the pause: the meter has run on since it was credited.
+        if (await AppendAsync(new LeasePauseChanged(_leaseId, Now(), false, _pausedAt, state.PausedMilliseconds)).ConfigureAwait(false))
+        {
+            Phase = LoggedPhase.Open;
+        }
+    }
 
     private async Task<bool> AppendAsync(LogEntry entry)
     {

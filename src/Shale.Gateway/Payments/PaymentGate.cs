@@ -129,7 +129,7 @@ internal sealed class PaymentGate(PaymentServices services) : IServiceGate, IAsy
             }
 
             var final = state.NewestStatement is { IsFinal: true } signed ? signed : LeaseLog.FinalStatement(state, new MeterReadings { Results = services.Results(lease) }, services.Log.Current);
-            await log.CloseAsync("The lease ended while the gateway was down.", final).ConfigureAwait(false);
+            await log.CloseAsync("The lease ended while the gateway was down.", state, final).ConfigureAwait(false);
             services.Meters.Save(log.Stamp(() => state with { Phase = MeterPhase.Closed }));
         }
     }

@@ -37,10 +37,11 @@ internal sealed class PaidLease : IAsyncDisposable
 
     /// <param name="gateway">The gateway; null: one of its own.</param>
     /// <param name="port">Where the agent and ssh find it, where that is not the gateway's own port.</param>
+    /// <param name="ownsGateway">Whether the gateway ends with this.</param>
     /// <param name="options">More for lease-container.</param>
-    public static async Task<PaidLease> StartAsync(GatewayProcess? gateway = null, int? port = null, params string[] options)
+    public static async Task<PaidLease> StartAsync(GatewayProcess? gateway = null, int? port = null, bool ownsGateway = false, params string[] options)
     {
-        var owns = gateway is null;
+        var owns = ownsGateway || gateway is null;
         gateway ??= await GatewayProcess.StartAsync();
 
         // Short: sockets lie in it.
@@ -196,6 +197,16 @@ internal sealed class PaidLease : IAsyncDisposable
         _signed.Clear();
         _signed.AddRange(signed);
         return meter;
+    }
+
+    /// <summary>Waits until the container is frozen, by the engine's word, not the gateway's.</summary>
+    public Task FrozenAsync()
+    {
+        var name = $"shale-{File.ReadAllText(Path.Combine(Gateway.State, "instance")).Trim()}-{Lease}";
+        return Wait.UntilAsync(
+            async () => (await Cli.RunAsync("docker", ["inspect", "--format", "{{.State.Paused}}", name])).Output == "true\n",
+            "the container to be frozen",
+            () => Gateway.Log);
     }
 
     /// <summary>Ends the lease, and has the log audited: no finding.</summary>

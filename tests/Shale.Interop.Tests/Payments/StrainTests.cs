@@ -35,7 +35,7 @@ public sealed class StrainTests(PaymentGateway shared) : IClassFixture<PaymentGa
         await paid.PaidAsync(3);
         await paid.KillAgentAsync();
         var before = ticks.Count;
-        await FrozenAsync(paid);
+        await paid.FrozenAsync();
         await ticks.StoppedAsync();
         var meter = paid.AssertHolds("frozen");
         Assert.Equal(3, meter.Phase);
@@ -60,7 +60,7 @@ public sealed class StrainTests(PaymentGateway shared) : IClassFixture<PaymentGa
         var ticks = new Ticks(paid.Shell(Ticking));
         await paid.PaidAsync(2);
         await SignalAsync("-STOP", paid.AgentPid);
-        await FrozenAsync(paid);
+        await paid.FrozenAsync();
         await ticks.StoppedAsync();
         paid.AssertHolds("mute");
         await SignalAsync("-CONT", paid.AgentPid);
@@ -78,7 +78,7 @@ public sealed class StrainTests(PaymentGateway shared) : IClassFixture<PaymentGa
         await paid.PayAsync();
         Assert.Equal(0, (await paid.SshAsync("echo kept > /tmp/file; (while :; do sleep 1; done) >/dev/null 2>&1 </dev/null & exit 0")).ExitCode);
         paid.EndShells();
-        await FrozenAsync(paid);
+        await paid.FrozenAsync();
         paid.AssertHolds("without a connection");
         Assert.Equal("kept\n", (await paid.SshAsync("cat /tmp/file")).Output);
         paid.AssertHolds("with the next one");
@@ -94,7 +94,7 @@ public sealed class StrainTests(PaymentGateway shared) : IClassFixture<PaymentGa
         var ticks = new Ticks(paid.Shell(Ticking));
         await paid.PaidAsync(2);
         network.Cut();
-        await FrozenAsync(paid);
+        await paid.FrozenAsync();
         await Task.Delay(Outage + TimeSpan.FromSeconds(5));
         paid.AssertHolds("cut off");
         network.Heal();
@@ -157,7 +157,7 @@ public sealed class StrainTests(PaymentGateway shared) : IClassFixture<PaymentGa
         var ticks = new Ticks(paid.Shell(Ticking));
         await paid.PaidAsync(2);
         await paid.ShaleAsync(0, "agent", "stop", paid.Lease.ToString(CultureInfo.InvariantCulture));
-        await FrozenAsync(paid);
+        await paid.FrozenAsync();
         var signed = PaymentFiles.Signed(paid.Home, paid.Lease)[^1];
         var turnedAway = await paid.SshAsync("true");
         Assert.NotEqual(0, turnedAway.ExitCode);
@@ -174,7 +174,7 @@ public sealed class StrainTests(PaymentGateway shared) : IClassFixture<PaymentGa
     [Fact]
     public async Task Session_WhileWatched_ShowsWhatTheContainerUses()
     {
-        await using var paid = await PaidLease.StartAsync(shared.Gateway, null, "--num_rams=64m");
+        await using var paid = await PaidLease.StartAsync(shared.Gateway, options: "--num_rams=64m");
         _ = paid.Shell("while :; do :; done");
         await paid.PaidAsync(1);
         await Wait.UntilAsync(
@@ -210,16 +210,6 @@ public sealed class StrainTests(PaymentGateway shared) : IClassFixture<PaymentGa
         using var answer = await http.GetAsync(url + "/checkpoint");
         Assert.Equal("text/plain", answer.Content.Headers.ContentType!.MediaType);
         Assert.Equal(System.Net.HttpStatusCode.MethodNotAllowed, (await http.PostAsync(url + "/checkpoint", null)).StatusCode);
-    }
-
-    /// <summary>By the engine's word, not the gateway's.</summary>
-    private static Task FrozenAsync(PaidLease paid)
-    {
-        var name = $"shale-{File.ReadAllText(Path.Combine(paid.Gateway.State, "instance")).Trim()}-{paid.Lease}";
-        return Wait.UntilAsync(
-            async () => (await Cli.RunAsync("docker", ["inspect", "--format", "{{.State.Paused}}", name])).Output == "true\n",
-            "the container to be frozen",
-            () => paid.Gateway.Log);
     }
 
     private static async Task<JsonElement> SessionAsync(PaidLease paid) =>
