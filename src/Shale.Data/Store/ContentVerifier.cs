@@ -20,6 +20,7 @@ internal sealed class ContentVerifier
 
     private readonly Dataset _dataset;
     private readonly bool _trusted;
+    private readonly ulong? _device;
     private readonly Dictionary<string, FileIdentity> _known;
     private bool _changed;
 
@@ -27,6 +28,7 @@ internal sealed class ContentVerifier
     {
         _dataset = dataset;
         _trusted = HostFiles.TrustsIdentity(dataset.Content);
+        _device = HostFiles.Identity(dataset.Content)?.Device;
         _known = _trusted ? Load(dataset.Folder) : [];
     }
 
@@ -141,7 +143,9 @@ internal sealed class ContentVerifier
     public void Remember(string path, FileIdentity identity, DateTime hashingStarted)
     {
         var changedAt = DateTime.UnixEpoch.AddTicks(identity.ChangedNs / 100);
-        if (_trusted && changedAt + TickMargin < hashingStarted)
+
+        // What is mounted below the data set is another file system, of which nothing is known.
+        if (_trusted && identity.Device == _device && changedAt + TickMargin < hashingStarted)
         {
             _known[path] = identity;
             _changed = true;
