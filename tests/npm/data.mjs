@@ -19,7 +19,7 @@ import { CarWriter as CarFileWriter } from '@ipld/car/writer';
 import { createDirectoryEncoderStream, createFileEncoderStream, CAREncoderStream } from 'ipfs-car';
 import { importer } from 'ipfs-unixfs-importer';
 import { fixedSize } from 'ipfs-unixfs-importer/chunker';
-import { balanced } from 'ipfs-unixfs-importer/layout';
+import { balanced, trickle } from 'ipfs-unixfs-importer/layout';
 import { exporter, recursive } from 'ipfs-unixfs-exporter';
 import * as Piece from '@web3-storage/data-segment/piece';
 import * as PieceHash from '@web3-storage/data-segment/multihash';
@@ -78,7 +78,7 @@ const operations = {
         else yield { path: e.path, content: fs.createReadStream(full), ...meta(full) };
       }
     }
-    const options = { wrapWithDirectory: fs.statSync(q.path).isDirectory(), fileImportConcurrency: 1, ...q.options };
+    const options = { wrapWithDirectory: fs.statSync(q.path).isDirectory(), fileImportConcurrency: 1, ...(q.trickle ? { layout: trickle({ maxChildrenPerNode: q.trickle }) } : {}), ...q.options };
     let last;
     for await (const entry of importer(source(), store, options)) last = entry;
     if (q.out) {

@@ -90,6 +90,21 @@ public class StoreTests
         AssertNoLeftovers(scratch);
     }
 
+    /// <summary>No preset writes this layout (kubo's <c>add --trickle</c>); what others wrote so is held and served like anything else.</summary>
+    [Theory]
+    [InlineData(16, 20 << 20)]
+    [InlineData(3, 5 << 20)]
+    public void Add_OfACarWithATrickleFile_HoldsItsBytes(int width, int length)
+    {
+        using var scratch = new Scratch();
+        var file = scratch.File("f", length);
+        var root = Peer.One(new { op = "importUnixFs", must = true, path = file, @out = scratch["f.car"], trickle = width, options = new { cidVersion = 1, rawLeaves = true } }).GetString();
+        Assert.NotEqual(ImportTests.Root(file, ImportPreset.KuboV1).ToString(), root);
+        var dataset = Add(Open(scratch), new AddRequest { Path = scratch["f.car"], IsCar = true });
+        Assert.Equal(root, dataset.Manifest.Cid);
+        Assert.Equal(Contents(file), Contents(dataset.Content));
+    }
+
     [Fact]
     public void Mount_OfWhatWasVerified_HashesNothingUntilItChanges()
     {
