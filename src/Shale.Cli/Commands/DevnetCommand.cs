@@ -51,7 +51,10 @@ internal static class DevnetCommand
             Print(devnet.Network, Folder(parsed, folder), devnet.IsNew ? "A new devnet" : "The devnet, as it was left,");
             var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             using var stop = cancellation.Register(stopped.SetResult);
-            if (await Task.WhenAny(devnet.Node.Ended, stopped.Task).ConfigureAwait(false) != stopped.Task)
+            await Task.WhenAny(devnet.Node.Ended, stopped.Task).ConfigureAwait(false);
+
+            // Ctrl+C in a terminal reaches the node, too, which may be the first to end.
+            if (await Task.WhenAny(stopped.Task, Task.Delay(TimeSpan.FromSeconds(1), CancellationToken.None)).ConfigureAwait(false) != stopped.Task)
             {
                 throw new CliError("The local chain's node ended by itself.", $"Its log is {Path.Combine(Folder(parsed, folder), "anvil.log")}; start again with shale devnet.");
             }
