@@ -24,6 +24,9 @@ public sealed record TransactionOptions
     /// <summary>After how long a transaction that is not mined is sent again with a higher price. 100 ms to 1 day; default 3 minutes, six epochs: on Filecoin 90 seconds are usual.</summary>
     public TimeSpan StuckAfter { get; init; } = TimeSpan.FromMinutes(3);
 
+    /// <summary>How often it is asked whether a node still knows a transaction that is not mined. 10 ms to 1 day; default 30 seconds, an epoch.</summary>
+    public TimeSpan SendAgainAfter { get; init; } = TimeSpan.FromSeconds(30);
+
     /// <summary>After how long of no receipt with the nonce taken, it counts as taken by somebody else's transaction. 10 ms to 1 day; default 3 minutes: receipts lag behind nonces.</summary>
     public TimeSpan ReplacedAfter { get; init; } = TimeSpan.FromMinutes(3);
 
@@ -41,6 +44,7 @@ public sealed record TransactionOptions
         Require(MaxFeePerGas is null || MaxFeePerGas > 0, nameof(MaxFeePerGas), "above 0");
         Require(PollInterval >= TimeSpan.FromMilliseconds(10) && PollInterval <= TimeSpan.FromMinutes(1), nameof(PollInterval), "10 ms to 1 minute");
         Require(StuckAfter >= TimeSpan.FromMilliseconds(100) && StuckAfter <= TimeSpan.FromDays(1), nameof(StuckAfter), "100 ms to 1 day");
+        Require(SendAgainAfter >= TimeSpan.FromMilliseconds(10) && SendAgainAfter <= TimeSpan.FromDays(1), nameof(SendAgainAfter), "10 ms to 1 day");
         Require(ReplacedAfter >= TimeSpan.FromMilliseconds(10) && ReplacedAfter <= TimeSpan.FromDays(1), nameof(ReplacedAfter), "10 ms to 1 day");
         Require(GiveUpAfter >= TimeSpan.FromMilliseconds(100) && GiveUpAfter <= TimeSpan.FromDays(30), nameof(GiveUpAfter), "100 ms to 30 days");
         Require(TakeUpFor >= TimeSpan.Zero && TakeUpFor <= TimeSpan.FromDays(30), nameof(TakeUpFor), "0 to 30 days");

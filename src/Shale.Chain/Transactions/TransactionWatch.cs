@@ -10,9 +10,6 @@ internal sealed class TransactionWatch(
     // Each raises the price by a quarter at least: ten are more than ninefold.
     private const int MostAttempts = 10;
 
-    // Sending again more often than an epoch passes helps nobody.
-    private static readonly TimeSpan SendAgainAfter = TimeSpan.FromSeconds(30);
-
     private readonly TimeProvider time = client.Time;
     private JournalEntry entry = entry;
     private DateTimeOffset lastAttempt;
@@ -20,6 +17,7 @@ internal sealed class TransactionWatch(
     private DateTimeOffset? takenSince;
     private TransactionReceipt? seen;
     private string lastProblem = "";
+    private string lastRefusal = "";
     private bool limitSaid;
 
     /// <summary>Waits to the end. A transaction that no node is known to have is looked for, and sent again, at once.</summary>
@@ -29,17 +27,15 @@ internal sealed class TransactionWatch(
         lastSent = sent ? start : DateTimeOffset.MinValue;
         while (true)
         {
+            TransactionReceipt? receipt = null;
             try
             {
-                if (await LookAsync(cancel).ConfigureAwait(false) is { } receipt)
-                {
-                    return await ConcludeAsync(receipt, cancel).ConfigureAwait(false);
-                }
-
+                receipt = await LookAsync(cancel).ConfigureAwait(false);
                 lastProblem = "";
             }
-            catch (ChainException e) when (e.Kind is ChainErrorKind.Unreachable or ChainErrorKind.Malformed or ChainErrorKind.NotFound or ChainErrorKind.Pruned or ChainErrorKind.NullRound or ChainErrorKind.WrongChain)
+            catch (ChainException e) when (e.Kind != ChainErrorKind.Replaced)
             {
+                // Whatever a node says to a question: the transaction is on its way, and another answer may come.
                 if (lastProblem != e.Message)
                 {
                     Report(TransactionStage.Unreachable, e.Message);
@@ -48,11 +44,16 @@ internal sealed class TransactionWatch(
                 lastProblem = e.Message;
             }
 
+            if (receipt is not null)
+            {
+                return await ConcludeAsync(receipt, cancel).ConfigureAwait(false);
+            }
+
             if (time.GetUtcNow() - start > options.GiveUpAfter)
             {
                 throw new ChainException(ChainErrorKind.NotMined, string.Create(CultureInfo.InvariantCulture,
                     $"Transaction {entry.Newest.Hash} ({entry.Description}, nonce {entry.Nonce}) was {(seen is null ? "not mined" : "mined but not final")} within {options.GiveUpAfter.TotalMinutes:0.##} minutes. "
-                    + $"{(lastProblem.Length > 0 ? lastProblem + " " : "")}It may still be mined. Asking for the same again goes on with it.")) { TransactionHash = entry.Newest.Hash };
+                    + $"{(lastProblem.Length > 0 ? lastProblem + " " : "")}{(lastRefusal.Length > 0 ? $"Sending it again, the nodes said: {lastRefusal}. " : "")}It may still be mined. Asking for the same again goes on with it.")) { TransactionHash = entry.Newest.Hash };
             }
 
             await Task.Delay(options.PollInterval, time, cancel).ConfigureAwait(false);
@@ -147,7 +148,7 @@ internal sealed class TransactionWatch(
             lastAttempt = now;
             await RaiseAsync(mined, cancel).ConfigureAwait(false);
         }
-        else if (now - lastSent > (SendAgainAfter < options.StuckAfter ? SendAgainAfter : options.StuckAfter / 2))
+        else if (now - lastSent > options.SendAgainAfter)
         {
             lastSent = now;
             if (await client.GetTransactionAsync(entry.Newest.Hash, cancel).ConfigureAwait(false) is null)
@@ -167,7 +168,7 @@ internal sealed class TransactionWatch(
         }
         else if (result != BroadcastResult.Accepted)
         {
-            lastProblem = tried;
+            lastRefusal = tried;
         }
     }
 

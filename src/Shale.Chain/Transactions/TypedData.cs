@@ -15,6 +15,9 @@ public static class TypedData
 
     private const int DeepestNesting = 32;
 
+    // Types may refer to each other in a chain that is followed by recursion.
+    private const int MostTypes = 256;
+
     /// <summary>The hash to sign: Keccak-256 of 0x1901, domain separator and message.</summary>
     /// <param name="typedData">The JSON object.</param>
     /// <param name="hash">The hash.</param>
@@ -53,6 +56,11 @@ public static class TypedData
         var types = new Dictionary<string, (string, string)[]>(StringComparer.Ordinal);
         foreach (var type in Field(typedData, "types").EnumerateObject())
         {
+            if (types.Count == MostTypes)
+            {
+                throw new FormatException($"There are more than {MostTypes} types.");
+            }
+
             types[type.Name] = [.. type.Value.EnumerateArray().Select(f => (Field(f, "name").GetString()!, Field(f, "type").GetString()!))];
         }
 
@@ -150,9 +158,9 @@ public static class TypedData
         private static BigInteger Integer(JsonElement value)
         {
             var text = value.ValueKind == JsonValueKind.String ? value.GetString()! : value.GetRawText();
-            if (text.Length > 80)
+            if (text.Length is 0 or > 80 || text == "0x")
             {
-                throw new FormatException("A number is too long.");
+                throw new FormatException("A number is empty or too long.");
             }
 
             return text.StartsWith("0x", StringComparison.Ordinal)

@@ -37,6 +37,7 @@ internal sealed class SenderBench : IAsyncDisposable
         Folder = Folder,
         PollInterval = TimeSpan.FromMilliseconds(30),
         StuckAfter = TimeSpan.FromHours(1),
+        SendAgainAfter = TimeSpan.FromMilliseconds(200),
         ReplacedAfter = TimeSpan.FromMilliseconds(300),
         GiveUpAfter = Patience,
     };

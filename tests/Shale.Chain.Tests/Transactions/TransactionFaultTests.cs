@@ -100,6 +100,7 @@ public sealed class TransactionFaultTests
         var options = bench.Options with { GiveUpAfter = TimeSpan.FromSeconds(1), StuckAfter = TimeSpan.FromMilliseconds(200) };
         var error = await Assert.ThrowsAsync<ChainException>(() => new TransactionSender(client, bench.Account, options).SendAsync(bench.Other, 5, null, "pay", Wait.Mined, bench.Progress));
         Assert.Equal(ChainErrorKind.NotMined, error.Kind);
+        Assert.Contains("another transaction's hash", error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain(bench.Steps, s => s.Stage == TransactionStage.Sent);
 
         // It is on file, and goes on where the node is honest.

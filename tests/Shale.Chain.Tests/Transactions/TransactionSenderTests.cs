@@ -107,8 +107,7 @@ public sealed class TransactionSenderTests
     public async Task Dropped_Transaction_IsSentAgainAsItWas()
     {
         await using var bench = await SenderBench.StartAsync("--no-mining");
-        // Half of StuckAfter is when it looks whether a node still knows it.
-        var sending = bench.Sender(bench.Options with { StuckAfter = TimeSpan.FromSeconds(6) }).SendAsync(bench.Other, 5, null, "pay", progress: bench.Progress);
+        var sending = bench.Sender().SendAsync(bench.Other, 5, null, "pay", progress: bench.Progress);
         var sent = await bench.StepAsync(TransactionStage.Sent);
         await bench.Anvil.RpcAsync("anvil_dropTransaction", sent.Hash.ToString());
         Assert.Null(await bench.Client.GetTransactionAsync(sent.Hash));
@@ -139,7 +138,7 @@ public sealed class TransactionSenderTests
     {
         await using var bench = await SenderBench.StartAsync("--slots-in-an-epoch", "1");
         var snapshot = await bench.Anvil.RpcAsync("evm_snapshot");
-        var sending = bench.Sender(bench.Options with { StuckAfter = TimeSpan.FromSeconds(2) }).SendAsync(bench.Other, 5, null, "pay", Wait.Final, bench.Progress);
+        var sending = bench.Sender().SendAsync(bench.Other, 5, null, "pay", Wait.Final, bench.Progress);
         var mined = await bench.StepAsync(TransactionStage.Mined);
 
         // The chain goes on from before, as if the block had never been; the node forgets the transaction.
@@ -153,6 +152,24 @@ public sealed class TransactionSenderTests
         Assert.True(receipt.Succeeded);
         Assert.Equal(2, bench.Steps.Count(s => s.Stage == TransactionStage.Mined));
         Assert.Equal(1UL, await bench.Client.GetNonceAsync(bench.Account.Address));
+    }
+
+    [Fact]
+    public async Task Reorganisation_ThatMovesTheTransaction_GivesTheReceiptOfItsLastBlock()
+    {
+        await using var bench = await SenderBench.StartAsync("--slots-in-an-epoch", "1");
+        var sending = bench.Sender().SendAsync(bench.Other, 5, null, "pay", Wait.Final, bench.Progress);
+        var mined = await bench.StepAsync(TransactionStage.Mined);
+        var first = await bench.Client.GetReceiptAsync(mined.Hash);
+        // The last block is built anew, with the transaction in it and another hash.
+        var raw = (await bench.Anvil.RpcAsync("eth_getRawTransactionByHash", mined.Hash.ToString())).GetString();
+        await bench.Anvil.RpcAsync("anvil_reorg", 1, new JsonArray(new JsonArray(raw, 0)));
+        await SenderBench.UntilAsync(async () => await bench.Client.GetReceiptAsync(mined.Hash) is { } r && r.BlockHash != first!.BlockHash, "it lies in another block");
+        await SenderBench.UntilAsync(() => Task.FromResult(bench.Steps.Count(s => s.Stage == TransactionStage.Mined) == 2), "the second block was seen");
+        await bench.Anvil.MineAsync(12);
+        var receipt = await sending;
+        Assert.NotEqual(first!.BlockHash, receipt.BlockHash);
+        Assert.Equal((await bench.Client.GetBlockAsync(BlockTag.At(receipt.BlockNumber)))!.Hash, receipt.BlockHash);
     }
 
     [Fact]
