@@ -9,7 +9,7 @@ namespace Shale.Chain.Tests.Doubles;
 /// <summary>A node that answers as the test says: by method, or below JSON-RPC with any status and bytes, or not at all. It may stand in front of a real node.</summary>
 internal sealed class RpcDouble : IAsyncDisposable
 {
-    private readonly HttpListener listener = new();
+    private readonly HttpListener listener;
     private readonly CancellationTokenSource stop = new();
     private readonly ConcurrentDictionary<string, Func<JsonArray, JsonNode?>> answers = new();
     private readonly HttpClient http = new();
@@ -22,14 +22,16 @@ internal sealed class RpcDouble : IAsyncDisposable
         {
             var port = Random.Shared.Next(20_000, 60_000);
             Url = $"http://127.0.0.1:{port}/";
-            listener.Prefixes.Clear();
+
+            // A listener that could not start is of no more use.
+            listener = new HttpListener();
             listener.Prefixes.Add(Url);
             try
             {
                 listener.Start();
                 break;
             }
-            catch (HttpListenerException) when (attempt < 50)
+            catch (Exception e) when (attempt < 50 && e is HttpListenerException or System.Net.Sockets.SocketException)
             {
             }
         }
