@@ -23,6 +23,10 @@ public sealed class DatasetTests
         var read = await gateway.SshAsync(lease, "cat /mnt/set/a.txt /mnt/a.txt; echo no > /mnt/a.txt || echo no > /mnt/set/b.txt || echo refused");
         Assert.Equal("as it wasas it wasrefused\n", read.Output);
 
+        var removed = await Cli.RunAsync(Cli.Shale, ["dataset", "remove", cid, $"--store={gateway.Folder}/state/data"]);
+        Assert.Equal(1, removed.ExitCode);
+        Assert.Contains($"lease-{lease} has the data set {cid} mounted", removed.Error, StringComparison.Ordinal);
+
         // Two ways in which a container starts again: for the next session, and when the gateway comes back.
         await File.WriteAllTextAsync(Path.Combine(set, "a.txt"), "as it Was");
         await Cli.RunAsync("docker", ["kill", await gateway.ContainerAsync(lease)]);
@@ -38,6 +42,11 @@ public sealed class DatasetTests
         await File.WriteAllTextAsync(Path.Combine(set, "a.txt"), "as it was");
         await StatusAsync(gateway, lease, "Serving");
         Assert.Equal("as it was", (await gateway.SshAsync(lease, "cat /mnt/set/a.txt")).Output);
+
+        File.Delete(Path.Combine(gateway.Folder, "state", "leases", $"{lease}.json"));
+        await StatusAsync(gateway, lease, "Ended");
+        Assert.Equal(0, (await Cli.RunAsync(Cli.Shale, ["dataset", "remove", cid, $"--store={gateway.Folder}/state/data"])).ExitCode);
+        Assert.True(File.Exists(Path.Combine(set, "a.txt")));
     }
 
     [Fact]

@@ -7,6 +7,7 @@ using Shale.Data.Cids;
 using Shale.Data.Pieces;
 using Shale.Data.Store;
 using Shale.Data.UnixFs;
+using Shale.Leases;
 
 namespace Shale.Cli.Commands;
 
@@ -214,13 +215,28 @@ internal static class DatasetCommand
     {
         var cid = CidArgument();
         var store = StoreOption();
-        var command = new Command("remove", "Remove a data set; no lease may have it mounted") { cid, store };
+        var command = new Command("remove", "Remove a data set that no lease has mounted") { cid, store };
         command.SetAction(parsed =>
         {
-            var error = OpenStore(parsed.GetValue(store)!).Remove(ParseCid(parsed.GetValue(cid)!));
+            var named = ParseCid(parsed.GetValue(cid)!);
+            if (LeaseThatMounts(Path.GetFullPath(parsed.GetValue(store)!), named) is { } lease)
+            {
+                throw new CliError($"{lease} has the data set {named} mounted.", "End the lease first; a container's files must not go away under it.");
+            }
+
+            var error = OpenStore(parsed.GetValue(store)!).Remove(named);
             return error.IsError ? throw Failure(error) : ExitCodes.Success;
         });
         return command;
+    }
+
+    /// <summary>The lease that mounts a data set, of the gateway in whose state folder the store is; null where there is none.</summary>
+    private static string? LeaseThatMounts(string store, Cid cid)
+    {
+        var state = Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(store));
+        return state is null || !Directory.Exists(Path.Combine(state, "leases")) ? null
+            : new FileLeaseDirectory(state, (_, _) => { }).All
+                .FirstOrDefault(l => l.State != LeaseState.Closed && l.Container.Mounts.Any(m => !Cid.TryParse(m.Source.Split('/')[0], out var mounted).IsError && mounted!.ToV1() == cid.ToV1()))?.Name;
     }
 
     private static Command Piece()
