@@ -44,6 +44,8 @@ public sealed partial class AnvilNode : IAsyncDisposable
     private const int StateIntervalSeconds = 5;
     private const int Sigterm = 15;
 
+    private static readonly TimeSpan RequestLimit = TimeSpan.FromMinutes(2);
+
     /// <summary>A state of a day's blocks loads within a few seconds.</summary>
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
 
@@ -60,7 +62,7 @@ public sealed partial class AnvilNode : IAsyncDisposable
     {
         (_options, _process) = (options, process);
         Endpoint = new Uri(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{options.Port}"));
-        _http = new HttpClient { BaseAddress = Endpoint, Timeout = TimeSpan.FromSeconds(30) };
+        _http = new HttpClient { BaseAddress = Endpoint, Timeout = RequestLimit };
         _log = CopyLogAsync(process, Path.Combine(options.Folder, LogFile));
     }
 
@@ -196,7 +198,7 @@ public sealed partial class AnvilNode : IAsyncDisposable
     /// <exception cref="NetworkException">It is no anvil, or doesn't answer.</exception>
     public static async Task MineAsync(Uri endpoint, ulong blocks, double secondsApart, CancellationToken cancellation)
     {
-        using var http = new HttpClient { BaseAddress = endpoint, Timeout = TimeSpan.FromMinutes(2) };
+        using var http = new HttpClient { BaseAddress = endpoint, Timeout = RequestLimit };
         await MineAsync(http, 1, blocks, secondsApart, cancellation).ConfigureAwait(false);
     }
 
@@ -230,8 +232,17 @@ public sealed partial class AnvilNode : IAsyncDisposable
         _process.Dispose();
     }
 
-    private static Task<JsonElement> MineAsync(HttpClient http, int id, ulong blocks, double secondsApart, CancellationToken cancellation) => RequestAsync(
-        http, id, "anvil_mine", ["0x" + blocks.ToString("x", CultureInfo.InvariantCulture), "0x" + ((ulong)Math.Max(1, secondsApart)).ToString("x", CultureInfo.InvariantCulture)], cancellation);
+    /// <summary>A few hundred blocks at once: a busy machine takes long for thousands, and a request ends after two minutes.</summary>
+    private static async Task MineAsync(HttpClient http, int id, ulong blocks, double secondsApart, CancellationToken cancellation)
+    {
+        const ulong Most = 256;
+        var apart = "0x" + ((ulong)Math.Max(1, secondsApart)).ToString("x", CultureInfo.InvariantCulture);
+        for (ulong mined = 0; mined < blocks; mined += Most)
+        {
+            var count = "0x" + Math.Min(Most, blocks - mined).ToString("x", CultureInfo.InvariantCulture);
+            _ = await RequestAsync(http, id, "anvil_mine", [count, apart], cancellation).ConfigureAwait(false);
+        }
+    }
 
     private static async Task<JsonElement> RequestAsync(HttpClient http, int id, string method, object[] parameters, CancellationToken cancellation)
     {
@@ -244,6 +255,10 @@ public sealed partial class AnvilNode : IAsyncDisposable
         catch (HttpRequestException cause)
         {
             throw new NetworkException($"The local chain at {http.BaseAddress} does not answer: {cause.Message}", "Start it: shale devnet", cause);
+        }
+        catch (OperationCanceledException cause) when (!cancellation.IsCancellationRequested)
+        {
+            throw new NetworkException($"The local chain at {http.BaseAddress} does not answer {method} within {RequestLimit.TotalMinutes:0} minutes.", null, cause);
         }
         catch (JsonException cause)
         {
