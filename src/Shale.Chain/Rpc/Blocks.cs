@@ -64,7 +64,11 @@ public sealed record TransactionReceipt(
 /// <param name="From">Who sent it.</param>
 /// <param name="Nonce">Its number at that account.</param>
 /// <param name="BlockNumber">The block that it is in, or null while it waits.</param>
-public sealed record TransactionInfo(Bytes32 Hash, Address From, ulong Nonce, ulong? BlockNumber);
+public sealed record TransactionInfo(Bytes32 Hash, Address From, ulong Nonce, ulong? BlockNumber)
+{
+    /// <summary>The call that it carries.</summary>
+    public ReadOnlyMemory<byte> Input { get; init; }
+}
 
 /// <summary>What gas costs now.</summary>
 /// <param name="BaseFee">attoFIL per gas that the next block burns, or null on chains without EIP-1559.</param>

@@ -129,7 +129,13 @@ internal static class RpcModels
             block = number;
         }
 
-        transaction = new TransactionInfo(hash, from, nonce, block);
+        byte[] input = [];
+        if (Quantity.Has(element, "input") && !Quantity.TryRead(element.GetProperty("input"), out input))
+        {
+            return false;
+        }
+
+        transaction = new TransactionInfo(hash, from, nonce, block) { Input = input };
         return true;
     }
 

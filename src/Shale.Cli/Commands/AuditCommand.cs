@@ -4,11 +4,13 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Shale.Agent.Files;
+using Shale.Cli.Parsing;
 using Shale.Data.Cids;
 using Shale.Payments.Audit;
 using Shale.Payments.Log;
 using Shale.Payments.Policy;
 using Shale.Payments.Vouchers;
+using Shale.Settlement.Audit;
 
 namespace Shale.Cli.Commands;
 
@@ -23,15 +25,18 @@ internal static class AuditCommand
         var log = new Argument<string>("log") { Description = "The log: a folder, or the URL that serves it." };
         var key = new Option<string?>("--key") { Description = "The provider's log key (name+hash+base64), or a file with it. Default: the key that this machine's agent was shown for that log." };
         var earlier = new Option<string?>("--earlier") { Description = "File with an earlier checkpoint of this log: it must be a prefix." };
+        var chain = new Option<bool>("--chain") { Description = "Compare every settlement with the chain (--network), and check its proof again." };
+        var network = new ChainCommandOptions();
         var json = new Option<bool>("--json") { Description = "Print JSON; amounts are attoFIL." };
         var command = new Command("audit", "Check a voucher log: tree, signatures, amounts, times, settlements");
         options.AddTo(command);
         command.Arguments.Add(log);
-        foreach (var option in new Option[] { key, earlier, json })
+        foreach (var option in new Option[] { key, earlier, chain, json })
         {
             command.Options.Add(option);
         }
 
+        network.AddTo(command, signs: false);
         command.SetAction(async (parsed, cancellation) =>
         {
             using var http = new HttpClient { Timeout = TimeSpan.FromMinutes(1) };
@@ -39,7 +44,13 @@ internal static class AuditCommand
             NoteVerifier verifier = parsed.GetValue(key) is { } text
                 ? ParseKey(text)
                 : await KnownKeyAsync(source, options.Folder(parsed), cancellation).ConfigureAwait(false);
-            var settings = new AuditOptions { EarlierCheckpoint = parsed.GetValue(earlier) is { } file ? ReadSmall(file) : null };
+            var market = parsed.GetValue(chain) ? network.Network(parsed) : null;
+            using var client = market?.Connect();
+            var settings = new AuditOptions
+            {
+                EarlierCheckpoint = parsed.GetValue(earlier) is { } file ? ReadSmall(file) : null,
+                Chain = market is null ? null : new ChainAudit(client!, market),
+            };
             var watch = Stopwatch.StartNew();
             bool plain = parsed.GetValue(json);
             var progress = plain || Console.IsErrorRedirected ? null : new Progress();
@@ -134,6 +145,11 @@ internal static class AuditCommand
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"result    and {report.ResultCount - report.Results.Count} more"));
         }
 
+        if (report.ChainSettlements > 0)
+        {
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"chain     {report.ChainSettlements} settlements compared, proofs checked again"));
+        }
+
         foreach (AuditFinding finding in report.Findings)
         {
             string where = finding.Entry is { } entry ? string.Create(CultureInfo.InvariantCulture, $"entry {entry}") : "log";
@@ -178,6 +194,7 @@ internal static class AuditCommand
             writer.WriteNumber("vouchers", report.Vouchers);
             writer.WriteString("authorised", report.Authorised.ToString(CultureInfo.InvariantCulture));
             writer.WriteString("settled", report.Settled.ToString(CultureInfo.InvariantCulture));
+            writer.WriteNumber("chain_settlements", report.ChainSettlements);
             writer.WriteNumber("unchecked_roots", report.UncheckedRoots);
             writer.WriteNumber("result_count", report.ResultCount);
             writer.WriteStartArray("results");

@@ -208,6 +208,11 @@ internal sealed class Settler
             });
         }
 
+        // What was proved and sent stays beside the log, for whoever wants to check it again.
+        var archive = Directory.CreateDirectory(Path.Combine(_folder, "settled"));
+        AtomicFile.Write(
+            Path.Combine(archive.FullName, $"{pending.Page}-{transaction}.json"),
+            JsonSerializer.SerializeToUtf8Bytes(pending with { Transaction = transaction.ToString() }, OperatorJson.Default.PendingSettlement));
         File.Delete(PathOf(pending.Page));
     }
 

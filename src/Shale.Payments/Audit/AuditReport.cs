@@ -41,6 +41,9 @@ public sealed record AuditReport(
     /// <summary>Results that are kept one by one: what follows is counted.</summary>
     public const int MaxResults = 1000;
 
+    /// <summary>Settlements that were compared with the chain, their proofs checked again; 0 where no chain was asked.</summary>
+    public long ChainSettlements { get; init; }
+
     /// <summary>Whether all is as it must be.</summary>
     public bool IsClean => FindingCount == 0;
 }
@@ -53,7 +56,11 @@ public sealed record AuditedResult(ulong Lease, ReadOnlyMemory<byte> Cid);
 /// <summary>What the chain says of a settlement.</summary>
 /// <param name="Claimed">Everything claimed on the lease after it.</param>
 /// <param name="NewRoot">The page's root after it, 32 bytes big-endian.</param>
-public sealed record ChainSettlement(AttoFil Claimed, ReadOnlyMemory<byte> NewRoot);
+public sealed record ChainSettlement(AttoFil Claimed, ReadOnlyMemory<byte> NewRoot)
+{
+    /// <summary>What is wrong with its proof, checked again; null where it holds.</summary>
+    public string? ProofProblem { get; init; }
+}
 
 /// <summary>The chain, as the audit needs it.</summary>
 public interface IAuditChain

@@ -7,7 +7,7 @@ namespace Shale.Payments.Audit;
 
 /// <summary>
 /// Audits a voucher log in one pass: tree and checkpoint, every signature (in batches, on all cores), amounts, time, pauses, settlements.
-/// Memory grows with the number of leases, not of entries.
+/// Memory grows with the number of leases and settlements, not of entries.
 /// </summary>
 public sealed class LogAuditor
 {
@@ -20,7 +20,7 @@ public sealed class LogAuditor
     private readonly ILogSource _source;
     private readonly AuditOptions _options;
     private readonly Dictionary<ulong, LeaseAudit> _leases = [];
-    private readonly Dictionary<ulong, LeaseSettled> _settlements = [];
+    private readonly List<LeaseSettled> _settlements = [];
     private readonly List<AuditFinding> _findings = [];
     private readonly MerkleHash[] _roots = new MerkleHash[RootWindow];
     private readonly MerkleFrontier _frontier = new();
@@ -32,6 +32,7 @@ public sealed class LogAuditor
     private long _findingCount;
     private long _vouchers;
     private long _uncheckedRoots;
+    private long _chainSettlements;
 
     private LogAuditor(ILogSource source, AuditOptions options) => (_source, _options) = (source, options);
 
@@ -174,7 +175,7 @@ public sealed class LogAuditor
         }
         else if (entry is LeaseSettled settled)
         {
-            _settlements[entry.LeaseId] = settled;
+            _settlements.Add(settled);
         }
     }
 
@@ -289,12 +290,18 @@ public sealed class LogAuditor
             return;
         }
 
-        foreach (var (lease, settled) in _settlements)
+        foreach (var settled in _settlements)
         {
+            var lease = settled.LeaseId;
+            _chainSettlements++;
             var onChain = await chain.FindSettlementAsync(settled.Transaction, lease, cancellation).ConfigureAwait(false);
             if (onChain is null)
             {
                 Find("chain", null, lease, $"the chain has no final settlement of this lease in transaction 0x{Convert.ToHexStringLower(settled.Transaction.Span)}");
+            }
+            else if (onChain.ProofProblem is { } problem)
+            {
+                Find("proof", null, lease, $"the settlement in transaction 0x{Convert.ToHexStringLower(settled.Transaction.Span)} does not hold: {problem}");
             }
             else if (onChain.Claimed != settled.Claimed || !onChain.NewRoot.Span.SequenceEqual(settled.NewRoot.Span))
             {
@@ -335,5 +342,6 @@ public sealed class LogAuditor
     {
         Results = _results,
         ResultCount = _resultCount,
+        ChainSettlements = _chainSettlements,
     };
 }
