@@ -64,6 +64,53 @@ public sealed class AgentCliTests : IDisposable
         Assert.Equal(0, _shale.Run("agent", "quit").ExitCode);
     }
 
+    /// <summary>docs/AGENT.md: what the commands leave in the policy's file, and the control socket's requests as any program may make them.</summary>
+    [Fact]
+    public async Task Agent_ByItsDocument_KeepsItsFilesAndAnswersItsControlSocket()
+    {
+        Assert.Equal(0, _shale.Run("agent", "init", "--insecure-no-passphrase").ExitCode);
+        Assert.Equal(0, _shale.Run("agent", "add-lease", "--lease=7", "--host=localhost", "--port=1", "--host_key=ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl", "--price=1attofil/s", "--deposit=1fil").ExitCode);
+        Assert.Equal(0, _shale.Run("agent", "policy", "--lease_budget=0.5fil", "--leases=7,8", "--allow_unbound=7").ExitCode);
+        Assert.Equal(0, _shale.Run("agent", "stop", "--all").ExitCode);
+        Assert.Equal(0, _shale.Run("agent", "keep", "7").ExitCode);
+        JsonElement policy = Policy();
+        Assert.Equal("500000000000000000", policy.GetProperty("lease_budget").GetString());
+        Assert.Equal([7, 8], policy.GetProperty("leases").EnumerateArray().Select(l => l.GetInt32()));
+        Assert.Equal([7], policy.GetProperty("allow_unbound").EnumerateArray().Select(l => l.GetInt32()));
+        Assert.Equal([7], policy.GetProperty("keep").EnumerateArray().Select(l => l.GetInt32()));
+        Assert.True(policy.GetProperty("stop_all").GetBoolean());
+
+        Assert.Equal(7, (await AskAsync("{\"command\":\"status\"}")).GetProperty("status").GetProperty("leases")[0].GetProperty("lease").GetInt32());
+        Assert.Equal("Stopped", (await AskAsync("{\"command\":\"watch\",\"lease\":7}")).GetProperty("status").GetProperty("leases")[0].GetProperty("state").GetString());
+        Assert.Equal(JsonValueKind.Undefined, Error(await AskAsync("{\"command\":\"reload\"}")));
+        Assert.Equal(JsonValueKind.Undefined, Error(await AskAsync("{\"command\":\"identity\",\"path\":\"/nowhere\"}")));
+        Assert.Equal(JsonValueKind.String, Error(await AskAsync("{\"command\":\"spend\"}")));
+        Assert.Equal(JsonValueKind.String, Error(await AskAsync("spend")));
+
+        Assert.Equal(0, _shale.Run("agent", "keep", "7", "--off").ExitCode);
+        Assert.Equal(0, _shale.Run("agent", "resume", "--all").ExitCode);
+        policy = Policy();
+        Assert.False(policy.TryGetProperty("stop_all", out JsonElement all) && all.GetBoolean());
+        Assert.True(!policy.TryGetProperty("keep", out JsonElement keep) || keep.GetArrayLength() == 0);
+        Assert.Equal(0, _shale.Run("agent", "remove-lease", "7").ExitCode);
+        Assert.Equal(0, (await AskAsync("{\"command\":\"status\"}")).GetProperty("status").GetProperty("leases").GetArrayLength());
+        Assert.Equal(JsonValueKind.Undefined, Error(await AskAsync("{\"command\":\"quit\"}")));
+
+        JsonElement Policy() => JsonDocument.Parse(File.ReadAllText(Path.Combine(_folder, "a", "policy.json"))).RootElement;
+
+        static JsonValueKind Error(JsonElement reply) => reply.TryGetProperty("error", out JsonElement error) && error.ValueKind != JsonValueKind.Null ? error.ValueKind : JsonValueKind.Undefined;
+
+        async Task<JsonElement> AskAsync(string request)
+        {
+            using var socket = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Unspecified);
+            await socket.ConnectAsync(new System.Net.Sockets.UnixDomainSocketEndPoint(Path.Combine(_folder, "a", "control.sock")));
+            await using var stream = new System.Net.Sockets.NetworkStream(socket);
+            await stream.WriteAsync(System.Text.Encoding.UTF8.GetBytes(request + "\n"));
+            using var reader = new StreamReader(stream);
+            return JsonDocument.Parse((await reader.ReadLineAsync())!).RootElement;
+        }
+    }
+
     /// <summary>Two commands that both find no agent start one; neither fails.</summary>
     [Fact]
     public async Task Agent_StartedByTwoCommandsAtOnce_RunsOnce()

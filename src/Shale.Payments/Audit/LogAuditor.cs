@@ -11,8 +11,8 @@ namespace Shale.Payments.Audit;
 /// </summary>
 public sealed class LogAuditor
 {
-    // A batch is one random linear combination: longer ones win little per signature and cost more to search when one is bad.
-    private const int BatchSize = 512;
+    // A batch is one random linear combination, and every payment key in it costs a point of its own: long enough that hundreds of leases in turn cost little beside their vouchers.
+    private const int BatchSize = 4096;
 
     // How far back a statement's checkpoint may lie: 2 MiB of roots. A gateway names its newest, some entries back.
     private const int RootWindow = 1 << 16;
