@@ -3,7 +3,7 @@
 #   debian   shale/debian:12     Debian 12 with python3-numpy, gcc, rsync, git
 #   busybox  shale/busybox:1     busybox and nothing else
 #   static   shale/static:1      one static binary and nothing else (no shell)
-#   sshd     shale/sshd:12       Debian 12 with OpenSSH's sshd: what the benchmarks compare with
+#   sshd     shale/sshd:12       Debian 12 with OpenSSH's sshd and rsync: what the benchmarks compare with
 # An image that the engine already has is left alone; --force makes it again.
 set -euo pipefail
 force=; [ "${1:-}" = --force ] && { force=1; shift; }
@@ -66,10 +66,11 @@ C
 }
 
 sshd() {
-  have shale/sshd:12 && return
+  # Made without rsync by older versions of this script.
+  have shale/sshd:12 && docker run --rm --network none shale/sshd:12 test -x /usr/bin/rsync && return
   echo "setup: making the image shale/sshd:12 with debootstrap (a minute or two)" >&2
   # shellcheck disable=SC2046
-  debootstrap --variant=minbase --include=openssh-server,openssh-sftp-server bookworm "$work/sshd" $(mirror) >"$work/log" 2>&1 || { tail -20 "$work/log" >&2; exit 1; }
+  debootstrap --variant=minbase --include=openssh-server,openssh-sftp-server,rsync bookworm "$work/sshd" $(mirror) >"$work/log" 2>&1 || { tail -20 "$work/log" >&2; exit 1; }
   mkdir -p "$work/sshd/run/sshd" "$work/sshd/root/.ssh"
   tar -C "$work/sshd" -c . | docker import - shale/sshd:12 >/dev/null
 }

@@ -78,7 +78,7 @@ public sealed class PublishedPortTests
         var outcome = await Cli.RunAsync(
             Cli.Shale, ["lease-container", "--detach", $"--state_dir={gateway.Folder}/state", $"--ssh_pubkey={gateway.Folder}/id.pub", "--image=shale/debian:12", "--jupyter", $"--publish={FreePort()}:8888"]);
         Assert.Equal(69, outcome.ExitCode);
-        Assert.Matches("The service 'jupyter' .*image", outcome.Error);
+        Assert.Contains("the image may lack jupyter", outcome.Error, StringComparison.Ordinal);
         Assert.Empty(Directory.GetFiles(Path.Combine(gateway.Folder, "state", "leases")));
     }
 

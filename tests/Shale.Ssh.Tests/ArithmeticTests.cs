@@ -98,15 +98,37 @@ public sealed partial class ArithmeticTests
     {
         var dice = 99;
         var limiter = new StartupLimiter(new MaxStartups(2, 50, 4), _ => dice);
-        Assert.True(limiter.TryEnter() && limiter.TryEnter() && limiter.TryEnter() && limiter.TryEnter());
-        Assert.False(limiter.TryEnter());
-        limiter.Leave();
-        limiter.Leave();
+        var places = Enumerable.Range(0, 4).Select(_ => limiter.TryEnter(null)).ToArray();
+        Assert.DoesNotContain(null, places);
+        Assert.Null(limiter.TryEnter(null));
+        places[0]!.Dispose();
+        places[0]!.Dispose();
+        places[1]!.Dispose();
         dice = 49;
-        Assert.False(limiter.TryEnter());
+        Assert.Null(limiter.TryEnter(null));
         dice = 50;
-        Assert.True(limiter.TryEnter());
+        Assert.NotNull(limiter.TryEnter(null));
         Assert.Equal(3, limiter.Count);
+    }
+
+    [Fact]
+    public void Startups_OfOneSourceThatHoldsMost_MakeRoomForOthers()
+    {
+        var (greedy, other, sixth) = (new IPEndPoint(IPAddress.Parse("192.0.2.1"), 1), new IPEndPoint(IPAddress.Parse("192.0.2.2"), 1), new IPEndPoint(IPAddress.Parse("2001:db8::1"), 1));
+        var limiter = new StartupLimiter(new MaxStartups(10, 30, 10), _ => 0);
+        var held = Enumerable.Range(0, 10).Select(_ => limiter.TryEnter(greedy)!).ToArray();
+        Assert.Null(limiter.TryEnter(greedy));
+        for (var i = 0; i < 4; i++)
+        {
+            Assert.NotNull(limiter.TryEnter(i % 2 == 0 ? other : sixth));
+        }
+
+        // The oldest went; what is left to the greedy is still the most, so a third source gets in too, and its neighbour in the same /64 counts with it.
+        Assert.Equal([true, true, true, true, false, false, false, false, false, false], held.Select(h => h.Evicted.IsCancellationRequested));
+        Assert.NotNull(limiter.TryEnter(new IPEndPoint(IPAddress.Parse("2001:db8::2"), 1)));
+        held[9].Dispose();
+        held[0].Dispose();
+        Assert.Equal(9, limiter.Count);
     }
 
     [Fact]

@@ -59,13 +59,13 @@ public sealed class SshConnectionHandler : ConnectionHandler
             return;
         }
 
-        if (!_startups.TryEnter())
+        using var startup = _startups.TryEnter(connection.RemoteEndPoint);
+        if (startup is null)
         {
             await RefuseAsync(connection, "Exceeded MaxStartups", "there are too many unauthenticated connections");
             return;
         }
 
-        using var startup = new Startup(_startups);
         try
         {
             await ServeAsync(connection, startup);
@@ -96,7 +96,7 @@ public sealed class SshConnectionHandler : ConnectionHandler
         await RefuseLineAsync(connection, line);
     }
 
-    private async Task ServeAsync(ConnectionContext connection, Startup startup)
+    private async Task ServeAsync(ConnectionContext connection, StartupPlace startup)
     {
         var time = _options.TimeProvider;
         var started = time.GetTimestamp();
@@ -107,6 +107,8 @@ public sealed class SshConnectionHandler : ConnectionHandler
         ServerConnection? served = null;
         try
         {
+            await using var evicted = startup.Evicted.Register(() => transport.Fail(DisconnectReason.TooManyConnections, "Too many connections of your address are not authenticated."));
+
             // Set off the transport's own end when the grace time is over; told apart from other ends for the penalty.
             await using (time.CreateTimer(
                 _ =>
@@ -190,21 +192,6 @@ public sealed class SshConnectionHandler : ConnectionHandler
 #pragma warning restore CA1031
         {
             SshLog.ObserverFailed(_logger, e, served.Info.Id);
-        }
-    }
-
-    /// <summary>A place among the unauthenticated, left once.</summary>
-    private sealed class Startup(StartupLimiter limiter) : IDisposable
-    {
-        private bool _left;
-
-        public void Dispose()
-        {
-            if (!_left)
-            {
-                _left = true;
-                limiter.Leave();
-            }
         }
     }
 }
