@@ -29,7 +29,8 @@ public sealed class DatasetTests
 
         // Two ways in which a container starts again: for the next session, and when the gateway comes back.
         await File.WriteAllTextAsync(Path.Combine(set, "a.txt"), "as it Was");
-        await Cli.RunAsync("docker", ["kill", await gateway.ContainerAsync(lease)]);
+        var container = await gateway.ContainerAsync(lease);
+        await Cli.RunAsync("docker", ["kill", container]);
         var refused = await gateway.SshAsync(lease, "cat /mnt/set/a.txt");
         Assert.NotEqual(0, refused.ExitCode);
         Assert.Contains("a.txt has other bytes than when it was added", refused.Error, StringComparison.Ordinal);
@@ -43,8 +44,18 @@ public sealed class DatasetTests
         await StatusAsync(gateway, lease, "Serving");
         Assert.Equal("as it was", (await gateway.SshAsync(lease, "cat /mnt/set/a.txt")).Output);
 
+        // A lease that ends while its container can't be started leaves none.
+        await File.WriteAllTextAsync(Path.Combine(set, "a.txt"), "as it Was");
+        await Cli.RunAsync("docker", ["kill", container]);
+        await StatusAsync(gateway, lease, "Failed");
         File.Delete(Path.Combine(gateway.Folder, "state", "leases", $"{lease}.json"));
         await StatusAsync(gateway, lease, "Ended");
+        for (var i = 0; i < 600 && (await Cli.RunAsync("docker", ["inspect", container])).ExitCode == 0; i++)
+        {
+            await Task.Delay(100);
+        }
+
+        Assert.NotEqual(0, (await Cli.RunAsync("docker", ["inspect", container])).ExitCode);
         Assert.Equal(0, (await Cli.RunAsync(Cli.Shale, ["dataset", "remove", cid, $"--store={gateway.Folder}/state/data"])).ExitCode);
         Assert.True(File.Exists(Path.Combine(set, "a.txt")));
     }

@@ -62,6 +62,11 @@ public sealed class LeaseManager
         try
         {
             await service.EndAsync($"{service.Record.Name} is over.").ConfigureAwait(false);
+            if (service.Container is null)
+            {
+                // One that stopped and could not be started again is there all the same.
+                await RemoveStrayContainersAsync(CancellationToken.None).ConfigureAwait(false);
+            }
         }
         finally
         {
