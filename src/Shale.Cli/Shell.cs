@@ -12,7 +12,7 @@ internal static class Shell
     /// <summary>The commands, grouped as the help shows them.</summary>
     private static readonly (string Title, Func<Command>[] Commands)[] Groups =
     [
-        ("Providers", [DaemonCommand.Create, ProviderCommand.Create, OfferCommand.Create, OrdersCommand.Create, LeaseContainerCommand.Create, LeaseContainerCommand.CreateOlder, GatewayCommand.Create, OperatorCommand.Create, DatasetCommand.Create, ResultsCommand.Create]),
+        ("Providers", [DaemonCommand.Create, ProviderCommand.Create, OfferCommand.Create, OrdersCommand.Create, LeaseContainerCommand.Create, LeaseContainerCommand.CreateOlder, GatewayCommand.Create, OperatorCommand.Create, DrainCommand.CreateDrain, DrainCommand.CreateEvict, DatasetCommand.Create, ResultsCommand.Create]),
         ("Settlement", [SettleCommand.Create, ProofCommand.Create]),
         ("Clients", [ListCommand.Create, GiveMeContainerCommand.Create, ClientLeaseCommands.CreateStop, ClientLeaseCommands.CreateTopUp, ClientLeaseCommands.CreateRate, ClientLeaseCommands.CreateLeases, ClientLeaseCommands.CreateHistory, ExitCommand.Create, AgentCommand.Create, SshCommand.Create, SshConfigCommand.Create, SessionCommand.Create]),
         ("Auditors", [AuditCommand.Create]),

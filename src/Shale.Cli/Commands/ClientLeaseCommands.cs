@@ -6,7 +6,6 @@ using Shale.Agent.Files;
 using Shale.Chain.Contracts;
 using Shale.Chain.Market;
 using Shale.Cli.Parsing;
-using Shale.Operator;
 
 namespace Shale.Cli.Commands;
 
@@ -26,7 +25,7 @@ internal static class ClientLeaseCommands
             var id = AgentCommandOptions.ParseLease(parsed.GetValue(lease)!);
             if (parsed.GetValue(state) is { } folder)
             {
-                return Evict(folder, id);
+                return DrainCommand.Evict(folder, id);
             }
 
             using var session = await ClientSession.OpenAsync(options, parsed, cancellation).ConfigureAwait(false);
@@ -160,17 +159,6 @@ internal static class ClientLeaseCommands
     }
 
     private static Argument<string> LeaseArgument() => new("lease") { Description = "The lease: 42 or lease-42." };
-
-    private static int Evict(string folder, ulong id)
-    {
-        if (!OperatorCommands.Evict(Path.GetFullPath(folder), id))
-        {
-            throw new CliError($"The operator of {folder} knows no lease {id}.", "shale orders lists a provider's leases.", ExitCodes.NoInput);
-        }
-
-        Console.Error.WriteLine($"shale: the operator ends lease {id} in its next round, settles what was signed and refunds the rest");
-        return ExitCodes.Success;
-    }
 
     private static async Task<Lease> WaitAsync(ClientSession session, ulong id, CancellationToken cancellation)
     {

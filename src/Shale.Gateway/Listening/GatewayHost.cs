@@ -99,7 +99,7 @@ public sealed class GatewayHost : IAsyncDisposable
                 LoggerFactory = logging,
             };
             ssh.ChannelTypes.Add(subsystem);
-            var host = new GatewayHost(options.StateDirectory, leases) { _web = await ListenAsync(options, ssh, leases, owned, cancellation).ConfigureAwait(false) };
+            var host = new GatewayHost(options.StateDirectory, leases) { _web = await ListenAsync(options, ssh, leases, new AdminPage(leases, gate, options.StateDirectory, TimeProvider.System), owned, cancellation).ConfigureAwait(false) };
             host._owned.AddRange(owned);
             host.Endpoint = Bound(host._web, options.Listen);
             if (options.LogListen is { } logListen)
@@ -236,7 +236,7 @@ public sealed class GatewayHost : IAsyncDisposable
         }
     }
 
-    private static async Task<WebApplication> ListenAsync(GatewayOptions options, SshServerOptions ssh, LeaseManager leases, List<IAsyncDisposable> owned, CancellationToken cancellation)
+    private static async Task<WebApplication> ListenAsync(GatewayOptions options, SshServerOptions ssh, LeaseManager leases, AdminPage page, List<IAsyncDisposable> owned, CancellationToken cancellation)
     {
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [], ContentRootPath = options.StateDirectory });
         builder.Logging.ClearProviders();
@@ -259,7 +259,7 @@ public sealed class GatewayHost : IAsyncDisposable
         {
             var prometheus = new PrometheusText();
             owned.Add(new Owned(prometheus));
-            AdminEndpoints.Map(web, prometheus, leases);
+            AdminEndpoints.Map(web, prometheus, page, leases);
         }
 
         try

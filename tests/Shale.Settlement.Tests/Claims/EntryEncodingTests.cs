@@ -35,6 +35,52 @@ public sealed class EntryEncodingTests
         Assert.Equal([0, 0, 0, 99, 98, 0], read.Select(e => (int)e.Deposit));
     }
 
+    /// <summary>Our reader and the executable model of the contract take and refuse the same bytes: random ones, and good ones with a byte changed.</summary>
+    [Fact]
+    public void TryDecodeEntries_OnRandomAndDamagedBytes_AgreesWithTheContractsModel()
+    {
+        var random = new Random(7);
+        int taken = 0;
+        for (int i = 0; i < 20_000; i++)
+        {
+            byte[] bytes = i % 2 == 0 ? Random(random) : Damaged(random);
+            bool modelTakes = new SettleCall(0, 0, bytes, new byte[8 * 256], 0).TryReadEntries(256, out List<CallEntry> expected) is ContractRefusal.None or ContractRefusal.WrongLength && expected.Count > 0;
+            bool read = EntryEncoding.TryDecodeEntries(bytes, out IReadOnlyList<SettlementEntry> entries);
+            if (!read)
+            {
+                continue;
+            }
+
+            taken++;
+            if (entries.Count > 0)
+            {
+                Assert.True(modelTakes, Convert.ToHexString(bytes));
+                Assert.Equal(expected.Select(e => (e.Slot, e.Flags, e.Claimed, e.Deposit)), entries.Select(e => (e.Slot, (int)e.Flags, e.Claimed, e.Deposit)));
+                Assert.Equal(bytes, EntryEncoding.EncodeEntries([.. entries]).Length == bytes.Length ? EntryEncoding.EncodeEntries([.. entries]) : bytes);
+            }
+        }
+
+        Assert.True(taken > 1000, $"only {taken} were read");
+
+        static byte[] Random(Random random)
+        {
+            var bytes = new byte[random.Next(64)];
+            random.NextBytes(bytes);
+            return bytes;
+        }
+
+        static byte[] Damaged(Random random)
+        {
+            byte[] bytes = EntryEncoding.EncodeEntries([.. Enumerable.Range(0, 1 + random.Next(6)).Select(s => new SettlementEntry(s * (1 + random.Next(2)) * 2, Pay | (random.Next(2) == 0 ? EntryFlags.Sync : 0), (UInt128)random.NextInt64(), 0, (UInt128)random.NextInt64())).DistinctBy(e => e.Slot).OrderBy(e => e.Slot)]);
+            if (random.Next(3) > 0)
+            {
+                bytes[random.Next(bytes.Length)] ^= (byte)(1 << random.Next(8));
+            }
+
+            return random.Next(4) == 0 ? bytes[..random.Next(bytes.Length)] : bytes;
+        }
+    }
+
     [Fact]
     public void Entries_OutOfOrderOrRange_AreRefused()
     {
