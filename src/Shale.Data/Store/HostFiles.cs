@@ -145,9 +145,20 @@ internal static unsafe partial class HostFiles
     /// <summary>Takes a lock that the kernel gives back when the process dies; null where another process holds it.</summary>
     public static FileStream? TryLock(string path)
     {
+        // Errno of a lock that somebody holds: FileStream takes a shared one of its own when it opens, whatever sharing is asked for.
+        const int WouldBlock = 11;
         while (true)
         {
-            var stream = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+            FileStream stream;
+            try
+            {
+                stream = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+            }
+            catch (IOException held) when (held.HResult == WouldBlock)
+            {
+                return null;
+            }
+
             if (FLock((int)stream.SafeFileHandle.DangerousGetHandle(), 2 | 4) != 0)
             {
                 stream.Dispose();
