@@ -179,7 +179,19 @@ public sealed class OperatorService
                 var provider = await _market.ProviderAsync(cancellation).ConfigureAwait(false);
                 var page = await FreePageAsync(tip, cancellation).ConfigureAwait(false);
                 var terms = new Terms(UInt128.Parse(lease.Price, CultureInfo.InvariantCulture), provider.Endpoint, provider.HostKeys);
-                var place = await _market.AcceptAsync(lease.Id, page, terms, cancellation).ConfigureAwait(false);
+                AcceptedOrder place;
+                try
+                {
+                    place = await _market.AcceptAsync(lease.Id, page, terms, cancellation).ConfigureAwait(false);
+                }
+                catch (ChainException refused) when (refused.Kind is ChainErrorKind.Reverted or ChainErrorKind.Failed)
+                {
+                    // One order that the contract refuses must not keep the others waiting.
+                    _orders.Put(lease with { Stage = LeaseStage.Declined, Reason = "the contract refuses it: " + refused.Message });
+                    _say($"order {lease.Id} is declined: {refused.Message}");
+                    return;
+                }
+
                 _orders.Put(lease with { Stage = LeaseStage.Accepted, Page = place.Page, Slot = place.Slot });
                 _say(string.Create(CultureInfo.InvariantCulture, $"order {lease.Id} of {lease.Client} is accepted: {lease.Cpus} CPUs, {lease.MemoryBytes >> 20} MiB, {lease.Gpus} GPUs, {lease.Image}; page {place.Page}, slot {place.Slot}"));
                 break;
@@ -216,7 +228,15 @@ public sealed class OperatorService
         var latest = await _market.LeasesAsync([.. open.Where(l => l.Stage == LeaseStage.Accepted).Select(l => l.Id)], tip.Latest, cancellation).ConfigureAwait(false);
         foreach (var lease in open)
         {
-            await FollowAsync(lease, final.GetValueOrDefault(lease.Id), latest.GetValueOrDefault(lease.Id), tip, cancellation).ConfigureAwait(false);
+            try
+            {
+                await FollowAsync(lease, final.GetValueOrDefault(lease.Id), latest.GetValueOrDefault(lease.Id), tip, cancellation).ConfigureAwait(false);
+            }
+            catch (ChainException refused) when (refused.Kind is ChainErrorKind.Reverted or ChainErrorKind.Failed)
+            {
+                // Somebody else was first (an order that anybody may expire, say): what is final will tell. The other leases go on.
+                Alarm($"lease {lease.Id}: {refused.Message}");
+            }
         }
 
         foreach (var closed in _orders.All.Where(l => l.Stage == LeaseStage.Closed && l.Settlements.Count > 0).ToList())
@@ -342,10 +362,13 @@ public sealed class OperatorService
     {
         foreach (var page in _settler.Pending())
         {
-            if (await _settler.AdvanceAsync(page, cancellation).ConfigureAwait(false) is { } said)
+            await OnPageAsync(page, async () =>
             {
-                _say(said);
-            }
+                if (await _settler.AdvanceAsync(page, cancellation).ConfigureAwait(false) is { } said)
+                {
+                    _say(said);
+                }
+            }).ConfigureAwait(false);
         }
 
         var asked = OperatorCommands.SettlePath(_options.StateDirectory);
@@ -354,34 +377,53 @@ public sealed class OperatorService
         var records = await _market.LeasesAsync([.. due.Select(l => l.Id)], tip.Final, cancellation).ConfigureAwait(false);
         foreach (var group in due.GroupBy(l => l.Page).Where(g => g.Any(l => IsDue(l, records.GetValueOrDefault(l.Id), tip) || (all && Unsettled(l) > AttoFil.Zero))))
         {
-            // A lease past its deadline may be frozen at any moment, and would spoil the page's settlement: alone, it spoils only its own.
-            var late = group.Where(l => records.GetValueOrDefault(l.Id) is { State: LeaseState.Closing } r && r.Deadline <= tip.Latest).Select(l => l.Id).ToHashSet();
-            var wishes = Wishes(group.Key).Where(w => !late.Contains(w.LeaseId)).ToList();
-            if (wishes.Count == 0 || (late.Count > 0 && !group.Any(l => !late.Contains(l.Id) && IsDue(l, records.GetValueOrDefault(l.Id), tip))))
-            {
-                wishes = [.. Wishes(group.Key).Where(w => late.Contains(w.LeaseId)).Take(1)];
-            }
-
-            var plan = await _settler.PlanAsync(group.Key, wishes, tip.Final, cancellation).ConfigureAwait(false);
-            foreach (var (id, reason) in plan.LeftOut.Where(o => o.Reason is not Settlement.Batching.LeaveOutReason.NothingNew))
-            {
-                Alarm($"lease {id} can't be settled: {reason}");
-            }
-
-            if (!plan.Batch.IsEmpty)
-            {
-                _say(string.Create(CultureInfo.InvariantCulture, $"page {group.Key}: proving that {plan.Batch.Entries.Count} leases owe {AttoFil.Create(plan.Batch.Paid).ToFilString()} FIL more"));
-                _settler.Begin(plan, tip.Final, cancellation);
-                if (await _settler.AdvanceAsync(group.Key, cancellation).ConfigureAwait(false) is { } said)
-                {
-                    _say(said);
-                }
-            }
+            await OnPageAsync(group.Key, () => SettlePageAsync([.. group], records, tip, cancellation)).ConfigureAwait(false);
         }
 
         if (all)
         {
             File.Delete(asked);
+        }
+    }
+
+    /// <summary>One page that can't be settled (its leaves lost, its key another one) must not keep the others waiting.</summary>
+    private async Task OnPageAsync(uint page, Func<Task> settle)
+    {
+        try
+        {
+            await settle().ConfigureAwait(false);
+        }
+        catch (OperatorException error)
+        {
+            Alarm(string.Create(CultureInfo.InvariantCulture, $"page {page} can't be settled: {error.Message} {error.Hint}"));
+        }
+    }
+
+    private async Task SettlePageAsync(IReadOnlyList<OperatorLease> leases, IReadOnlyDictionary<ulong, Lease> records, ChainTip tip, CancellationToken cancellation)
+    {
+        var page = leases[0].Page;
+        // A lease past its deadline may be frozen at any moment, and would spoil the page's settlement: alone, it spoils only its own.
+        var late = leases.Where(l => records.GetValueOrDefault(l.Id) is { State: LeaseState.Closing } r && r.Deadline <= tip.Latest).Select(l => l.Id).ToHashSet();
+        var wishes = Wishes(page).Where(w => !late.Contains(w.LeaseId)).ToList();
+        if (wishes.Count == 0 || (late.Count > 0 && !leases.Any(l => !late.Contains(l.Id) && IsDue(l, records.GetValueOrDefault(l.Id), tip))))
+        {
+            wishes = [.. Wishes(page).Where(w => late.Contains(w.LeaseId)).Take(1)];
+        }
+
+        var plan = await _settler.PlanAsync(page, wishes, tip.Final, cancellation).ConfigureAwait(false);
+        foreach (var (id, reason) in plan.LeftOut.Where(o => o.Reason is not Settlement.Batching.LeaveOutReason.NothingNew))
+        {
+            Alarm($"lease {id} can't be settled: {reason}");
+        }
+
+        if (!plan.Batch.IsEmpty)
+        {
+            _say(string.Create(CultureInfo.InvariantCulture, $"page {page}: proving that {plan.Batch.Entries.Count} leases owe {AttoFil.Create(plan.Batch.Paid).ToFilString()} FIL more"));
+            _settler.Begin(plan, tip.Final, cancellation);
+            if (await _settler.AdvanceAsync(page, cancellation).ConfigureAwait(false) is { } said)
+            {
+                _say(said);
+            }
         }
     }
 

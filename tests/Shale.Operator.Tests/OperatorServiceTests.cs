@@ -81,6 +81,44 @@ public sealed class OperatorServiceTests(ProvingKeyFixture key) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Order_ThatTheContractRefuses_KeepsNoOtherWaiting()
+    {
+        var service = _side.Start();
+        var (bad, good) = (_side.Ledger.Place(_side.Order(1)), _side.Ledger.Place(_side.Order(2)));
+        _side.Ledger.Refused.Add(bad);
+        await service.RoundAsync(default);
+        Assert.Equal(LeaseState.Accepted, _side.Ledger.Lease(good).State);
+        Assert.Equal(LeaseStage.Declined, service.Leases.First().Stage);
+        Assert.Contains("the contract refuses it", service.Leases.First().Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Page_WhoseLeavesAreLost_IsAnAlarmAndKeepsNoOtherWaiting()
+    {
+        var service = _side.Start(o => o with { SettleAmount = Shale.Payments.Vouchers.AttoFil.Create(1), Capacity = new MachineCapacity(99, 99UL << 30, 0) });
+        var first = await ActiveAsync(service, 1, 10_000);
+        await _side.PayAsync(first, 1, 100);
+        await RoundsAsync(service, 3);
+
+        // Eight more leases fill the first page and open a second one.
+        var others = new List<ulong>();
+        for (ulong seed = 2; seed <= 9; seed++)
+        {
+            others.Add(await ActiveAsync(service, seed, 10_000));
+        }
+
+        Assert.Equal(1u, _side.Ledger.Lease(others[^1]).Page);
+        Directory.Delete(Path.Combine(_side.Folder, "operator", "pages"), recursive: true);
+        _side.Ledger.ForgetsEvents = true;
+        service = _side.Start(o => o with { SettleAmount = Shale.Payments.Vouchers.AttoFil.Create(1), Capacity = new MachineCapacity(99, 99UL << 30, 0) });
+        await _side.PayAsync(first, 1, 200);
+        await _side.PayAsync(others[^1], 9, 300);
+        await RoundsAsync(service, 3);
+        Assert.Contains(_side.Said, s => s.Contains("ALARM page 0 can't be settled: The leaves of page 0 are lost", StringComparison.Ordinal));
+        Assert.Equal((UInt128)400, _side.Ledger.PaidInAll);
+    }
+
+    [Fact]
     public async Task Slot_UsedByALeaseBefore_ServesTheNextOne()
     {
         var service = _side.Start();
@@ -232,9 +270,9 @@ public sealed class OperatorServiceTests(ProvingKeyFixture key) : IAsyncLifetime
         static OperatorOptions Eager(OperatorOptions options) => options with { SettleAmount = Shale.Payments.Vouchers.AttoFil.Create(1) };
     }
 
-    private async Task<ulong> ActiveAsync(OperatorService service, ulong seed, UInt128 deposit)
+    private async Task<ulong> ActiveAsync(OperatorService service, ulong seed, UInt128 deposit, uint cpus = 1)
     {
-        var id = _side.Ledger.Place(_side.Order(seed));
+        var id = _side.Ledger.Place(_side.Order(seed, cpus));
         await service.RoundAsync(default);
         _side.Ledger.Confirm(id, deposit);
         _side.Ledger.Mine(3);

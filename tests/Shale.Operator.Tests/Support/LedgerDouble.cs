@@ -38,6 +38,12 @@ internal sealed class LedgerDouble(VerificationKey key) : IProviderMarket
 
     public int Calls => _calls;
 
+    /// <summary>A node that keeps no events any more.</summary>
+    public bool ForgetsEvents { get; set; }
+
+    /// <summary>Orders that the contract refuses to have accepted, whatever the reason.</summary>
+    public HashSet<ulong> Refused { get; } = [];
+
     public UInt128 PaidInAll { get; private set; }
 
     public int Settlements { get; private set; }
@@ -117,7 +123,7 @@ internal sealed class LedgerDouble(VerificationKey key) : IProviderMarket
     public Task<IReadOnlyList<Page>> PagesAsync(ulong epoch, CancellationToken cancellation) => Step<IReadOnlyList<Page>>(() => [.. _epochs[(int)epoch].Pages]);
 
     public Task<IReadOnlyList<PageEvent>> PageHistoryAsync(uint page, ulong toEpoch, CancellationToken cancellation) =>
-        Step<IReadOnlyList<PageEvent>>(() => [.. _events.Where(e => e.Page == page && e.Epoch <= toEpoch).Select(e => e.Event)]);
+        Step<IReadOnlyList<PageEvent>>(() => [.. _events.Where(e => !ForgetsEvents && e.Page == page && e.Epoch <= toEpoch).Select(e => e.Event)]);
 
     public Task<uint> OpenPageAsync(int slots, CancellationToken cancellation) => Step(() =>
     {
@@ -129,7 +135,7 @@ internal sealed class LedgerDouble(VerificationKey key) : IProviderMarket
     public Task<AcceptedOrder> AcceptAsync(ulong leaseId, uint page, Terms terms, CancellationToken cancellation) => Step(() =>
     {
         var lease = Now.Leases[leaseId];
-        Require(lease.State == LeaseState.Created && terms.PricePerSecond <= lease.Price, "accept");
+        Require(!Refused.Contains(leaseId) && lease.State == LeaseState.Created && terms.PricePerSecond <= lease.Price, "accept");
         var stored = Now.Pages[(int)page];
         var slot = Enumerable.Range(0, (int)stored.Size).First(i => (stored.Taken & (BigInteger.One << i)).IsZero);
         Now.Pages[(int)page] = stored with { Taken = stored.Taken | (BigInteger.One << slot) };
