@@ -243,7 +243,7 @@ public sealed class SshClient : IAsyncDisposable
             {
                 await handler.HandleChannelAsync(channel, payload, channel.Closed);
             }
-            catch (Exception e) when (e is OperationCanceledException or IOException && channel.Closed.IsCancellationRequested)
+            catch (Exception e) when (e is OperationCanceledException or IOException && (channel.Closed.IsCancellationRequested || channel.IsClosedByPeer))
             {
                 // The server closed it while the handler worked.
             }

@@ -70,6 +70,18 @@ internal sealed class Channel : SshChannel
 
     public override CancellationToken Closed => _closed.Token;
 
+    /// <summary>Whether the peer has closed it or the connection is gone; true from before the first write fails for it, which <see cref="Closed"/> is not.</summary>
+    public bool IsClosedByPeer
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _closeReceived;
+            }
+        }
+    }
+
     /// <summary>Answers requests; without one all are refused.</summary>
     public IChannelRequestHandler? Requests { get; set; }
 

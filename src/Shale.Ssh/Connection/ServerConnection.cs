@@ -244,7 +244,7 @@ internal sealed class ServerConnection : SshServerConnection, IConnectionRequest
         {
             await handler.HandleChannelAsync(this, channel, channel.Closed);
         }
-        catch (Exception e) when (e is OperationCanceledException or IOException && channel.Closed.IsCancellationRequested)
+        catch (Exception e) when (e is OperationCanceledException or IOException && (channel.Closed.IsCancellationRequested || channel.IsClosedByPeer))
         {
             // The client closed it while the handler worked.
         }

@@ -229,7 +229,7 @@ internal sealed class ServerSession : SshSession, IChannelRequestHandler
         {
             // The client is gone, and the handler said so.
         }
-        catch (IOException) when (_channel.Closed.IsCancellationRequested)
+        catch (IOException) when (_channel.IsClosedByPeer)
         {
             // The client went while the handler wrote.
         }
