@@ -1,0 +1,139 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Shale.EndToEnd.Tests.Worlds;
+
+/// <summary>What a program printed and how it ended.</summary>
+internal sealed record Outcome(string Command, int ExitCode, string Output, string Error)
+{
+    public override string ToString() => $"{Command}: exit code {ExitCode}\n{Output}{Error}";
+}
+
+/// <summary>Runs programs, with a limit on their time.</summary>
+internal static class Programs
+{
+    /// <summary>Generous: a command that hangs is a failure, a slow machine is none.</summary>
+    private const int Seconds = 300;
+
+    public static string Root { get; } = FindRoot();
+
+    /// <summary>The executable that <c>./shale</c> runs.</summary>
+    public static string Shale { get; } = Path.Combine(Root, "src/Shale.Cli/bin/Release/net10.0/shale");
+
+    public static async Task<Outcome> RunAsync(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null)
+    {
+        using var process = Process.Start(Start(program, arguments, environment))!;
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(Seconds));
+        process.StandardInput.Close();
+        var output = process.StandardOutput.ReadToEndAsync(limit.Token);
+        var error = process.StandardError.ReadToEndAsync(limit.Token);
+        var command = $"{Path.GetFileName(program)} {string.Join(' ', arguments)}";
+        try
+        {
+            await process.WaitForExitAsync(limit.Token);
+            return new Outcome(command, process.ExitCode, await output, await error);
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill(entireProcessTree: true);
+            throw new TimeoutException($"{command} did not end within {Seconds} s.");
+        }
+    }
+
+    public static async Task<Outcome> MustAsync(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null)
+    {
+        var outcome = await RunAsync(program, arguments, environment);
+        return outcome.ExitCode == 0 ? outcome : throw new InvalidOperationException(outcome.ToString());
+    }
+
+    /// <summary>How a program is started here: nothing of the user's own set-up, and no terminal.</summary>
+    public static ProcessStartInfo Start(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment)
+    {
+        var start = new ProcessStartInfo(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var name in start.Environment.Keys.Where(k => k.StartsWith("SHALE_", StringComparison.Ordinal) || k == "SSH_AUTH_SOCK").ToList())
+        {
+            start.Environment.Remove(name);
+        }
+
+        start.Environment["SHALE_ROOT"] = Root;
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>())
+        {
+            start.Environment[name] = value;
+        }
+
+        return start;
+    }
+
+    public static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    /// <summary>kill(2): 9 is the end without a word, 15 asks.</summary>
+    public static Task SignalAsync(int process, int signal) =>
+        RunAsync("kill", [string.Create(CultureInfo.InvariantCulture, $"-{signal}"), process.ToString(CultureInfo.InvariantCulture)]);
+
+    /// <summary>The children of a process, with their command lines.</summary>
+    public static IReadOnlyList<(int Id, string CommandLine)> Children(int parent)
+    {
+        var children = new List<(int, string)>();
+        foreach (var folder in Directory.EnumerateDirectories("/proc"))
+        {
+            if (int.TryParse(Path.GetFileName(folder), NumberStyles.None, CultureInfo.InvariantCulture, out var id))
+            {
+                try
+                {
+                    // pid (name) state ppid …, where the name may hold anything but comes in the last parentheses.
+                    var stat = File.ReadAllText(Path.Combine(folder, "stat"));
+                    if (int.Parse(stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[1], CultureInfo.InvariantCulture) == parent)
+                    {
+                        children.Add((id, File.ReadAllText(Path.Combine(folder, "cmdline")).Replace('\0', ' ')));
+                    }
+                }
+                catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
+                {
+                    // It has ended meanwhile.
+                }
+            }
+        }
+
+        return children;
+    }
+
+    private static string FindRoot()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(folder!.FullName, "Shale.sln")))
+        {
+            folder = folder.Parent;
+        }
+
+        return folder.FullName;
+    }
+}
+
+/// <summary>Waits for conditions; the limit is for what never comes.</summary>
+internal static class Wait
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
+
+    public static Task UntilAsync(Func<bool> condition, Func<string> what) => UntilAsync(() => Task.FromResult(condition()), what);
+
+    public static async Task UntilAsync(Func<Task<bool>> condition, Func<string> what)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (!await condition())
+        {
+            if (Stopwatch.GetElapsedTime(started) > Limit)
+            {
+                throw new TimeoutException($"Waited {Limit.TotalSeconds} s for {what()}");
+            }
+
+            await Task.Delay(100);
+        }
+    }
+}
