@@ -7,7 +7,8 @@ using Xunit;
 namespace Shale.EndToEnd.Tests;
 
 /// <summary>What is meant to happen, and what must not begin at all.</summary>
-public sealed class HappyPathTests(World world) : IClassFixture<World>
+[Collection(nameof(MarketCollection))]
+public sealed class HappyPathTests(World world)
 {
     private const string UnknownCid = "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy";
 

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.InteropServices;
 
 namespace Shale.Cli.Commands;
@@ -7,6 +8,8 @@ namespace Shale.Cli.Commands;
 /// <summary><c>shale daemon</c>: a provider's gateway and operator, as two processes, started and watched.</summary>
 internal static class DaemonCommand
 {
+    private const string ParentVariable = "SHALE_DAEMON";
+
     public static Command Create()
     {
         var gateway = new GatewayCommandOptions();
@@ -36,6 +39,43 @@ internal static class DaemonCommand
             return cancellation.IsCancellationRequested ? ExitCodes.Success : await first.ConfigureAwait(false);
         });
         return command;
+    }
+
+    /// <summary>
+    /// In a child of a daemon: ends with it, however that ended. One that was killed would otherwise leave a gateway that holds the port, and an operator that
+    /// settles beside the next one's.
+    /// </summary>
+    /// <returns>Cancelled with the given token, and where this process belongs to a daemon, with the daemon; for the caller to dispose.</returns>
+    public static CancellationTokenSource EndWithDaemon(CancellationToken cancellation)
+    {
+        var end = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        if (Environment.GetEnvironmentVariable(ParentVariable) is { Length: > 0 })
+        {
+            // Containers' and other programs' parents are not ours.
+            Environment.SetEnvironmentVariable(ParentVariable, null);
+            _ = Task.Factory.StartNew(
+                () =>
+                {
+                    using var input = Console.OpenStandardInput();
+                    while (input.ReadByte() >= 0)
+                    {
+                    }
+
+                    try
+                    {
+                        end.Cancel();
+                    }
+                    catch (ObjectDisposedException)
+                    {
+                        // It was on its way out already.
+                    }
+                },
+                CancellationToken.None,
+                TaskCreationOptions.LongRunning,
+                TaskScheduler.Default);
+        }
+
+        return end;
     }
 
     /// <summary>The options that were given, as they would be typed.</summary>
@@ -76,7 +116,9 @@ internal static class DaemonCommand
 
     private static async Task<int> RunAsync(string name, string[] command, CancellationToken cancellation)
     {
-        var start = new ProcessStartInfo(command[0]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        // Nothing is ever written to the child's input: its end tells that this process is gone.
+        var start = new ProcessStartInfo(command[0]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment[ParentVariable] = Environment.ProcessId.ToString(CultureInfo.InvariantCulture);
         foreach (var argument in command.Skip(1))
         {
             start.ArgumentList.Add(argument);

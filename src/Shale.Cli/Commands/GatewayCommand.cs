@@ -18,9 +18,10 @@ internal static class GatewayCommand
         options.AddTo(command);
         command.SetAction(async (parsed, cancellation) =>
         {
-            await using var host = await options.StartAsync(parsed, cancellation).ConfigureAwait(false);
+            using var end = DaemonCommand.EndWithDaemon(cancellation);
+            await using var host = await options.StartAsync(parsed, end.Token).ConfigureAwait(false);
             Console.Error.WriteLine($"shale: serving SSH on {host.Endpoint}, leases in {host.StateDirectory}");
-            await host.RunAsync(cancellation).ConfigureAwait(false);
+            await host.RunAsync(end.Token).ConfigureAwait(false);
             return ExitCodes.Success;
         });
         return command;

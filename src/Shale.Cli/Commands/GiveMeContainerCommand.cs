@@ -62,7 +62,7 @@ internal static class GiveMeContainerCommand
                 }
 
                 await AgentCommandOptions.ReloadAsync(folder, cancellation).ConfigureAwait(false);
-                await WaitUntilServedAsync(folder, id, cancellation).ConfigureAwait(false);
+                await WaitUntilServedAsync(session, folder, id, cancellation).ConfigureAwait(false);
                 Console.WriteLine($"ssh -F {folder.SshConfig} lease-{id}");
                 Console.Error.WriteLine($"shale: connect with shale ssh {id}; end it with shale stop {id}");
                 if (parsed.GetValue(run) is not { Length: > 0 })
@@ -203,20 +203,22 @@ internal static class GiveMeContainerCommand
         var terms = await follower.WaitForTermsAsync(id, placed, patience, cancellation).ConfigureAwait(false)
             ?? throw new CliError($"The provider has not accepted lease {id}.", $"Go on waiting with: shale give-me-container --image=… --resume={id}; or take another provider: the bond comes back with shale stop {id} once the order has expired.", ExitCodes.TemporaryFailure);
         var lease = await session.LeaseAsync(id, cancellation).ConfigureAwait(false);
+
+        // Before the deposit: a machine that can't be reached, or is another one, gets none.
+        var described = await follower.DescribeAsync(id, terms, key, identity, cancellation).ConfigureAwait(false);
         if (lease.State == LeaseState.Accepted)
         {
-            // Before the deposit: a machine that can't be reached, or is another one, gets none.
-            _ = await follower.DescribeAsync(id, terms, key, identity, cancellation).ConfigureAwait(false);
             await session.Writer.ConfirmAsync(id, terms, deposit ?? lease.Amount, cancellation).ConfigureAwait(false);
             Console.Error.WriteLine("shale: accepted, and confirmed with the deposit; waiting until it is final");
         }
 
-        LeaseBook.Write(folder, await follower.DescribeAsync(id, terms, key, identity, cancellation).ConfigureAwait(false));
+        var paid = (await session.LeaseAsync(id, cancellation).ConfigureAwait(false)).Amount;
+        LeaseBook.Write(folder, described with { Payment = described.Payment! with { Deposit = paid.ToString(CultureInfo.InvariantCulture) } });
         await follower.WaitUntilFinalAsync(id, cancellation).ConfigureAwait(false);
     }
 
     /// <summary>Logs in, and in again, until the gateway serves the lease. Nothing is run and nothing is paid.</summary>
-    private static async Task WaitUntilServedAsync(AgentFolder folder, ulong id, CancellationToken cancellation)
+    private static async Task WaitUntilServedAsync(ClientSession session, AgentFolder folder, ulong id, CancellationToken cancellation)
     {
         const int MostTries = 50;
         Console.Error.WriteLine("shale: final; waiting for the container");
@@ -235,16 +237,31 @@ internal static class GiveMeContainerCommand
             ssh.StandardInput.Close();
             var error = ssh.StandardError.ReadToEndAsync(cancellation);
             _ = await ssh.StandardOutput.ReadToEndAsync(cancellation).ConfigureAwait(false);
+            var before = said;
             said = (await error.ConfigureAwait(false)).Trim();
             await ssh.WaitForExitAsync(cancellation).ConfigureAwait(false);
-            if (ssh.ExitCode == 0 || said.Contains("subsystem request failed", StringComparison.Ordinal))
+            if (ssh.ExitCode == 0)
             {
                 return;
             }
+
+            // The gateway's own sentence, for whoever wonders; a login that is refused only says that the provider has not got that far.
+            if (said != before && said.Contains("shale: ", StringComparison.Ordinal))
+            {
+                Console.Error.WriteLine(said);
+            }
+
+            // A provider that can't start the container gives the lease up; whoever goes on knocking then waits for nothing.
+            if ((await session.LeaseAsync(id, cancellation).ConfigureAwait(false)).State is not (LeaseState.Accepted or LeaseState.Active))
+            {
+                throw new CliError($"The provider could not serve lease {id} and ended it. It said: {Sentence(said)}", $"Collect your deposit: shale stop {id}", ExitCodes.Unavailable);
+            }
         }
 
-        throw new CliError($"Lease {id} is confirmed, and can't be logged in to: {said.ReplaceLineEndings(" ")}", $"Try again with shale ssh {id}; if the provider does not serve it, nothing is paid: shale stop {id}", ExitCodes.TemporaryFailure);
+        throw new CliError($"Lease {id} is confirmed, and can't be logged in to: {Sentence(said)}", $"Try again with shale ssh {id}; if the provider does not serve it, nothing is paid: shale stop {id}", ExitCodes.TemporaryFailure);
     }
+
+    private static string Sentence(string said) => said.Replace("shale: ", "", StringComparison.Ordinal).ReplaceLineEndings(" ");
 
     /// <summary>What was asked for beside the machine.</summary>
     private sealed record Asked(ParseResult Parsed, LeaseOptions Lease, Option<string?> Time, Option<string?> Spend, Option<bool> Yes, string PayerKey, IReadOnlyList<string> SshKeys)

@@ -22,9 +22,10 @@ internal static class OperatorCommand
         options.AddTo(command);
         command.SetAction(async (parsed, cancellation) =>
         {
-            using var session = await options.OpenAsync(parsed, parsed.GetValue(options.State)!, cancellation).ConfigureAwait(false);
+            using var end = DaemonCommand.EndWithDaemon(cancellation);
+            using var session = await options.OpenAsync(parsed, parsed.GetValue(options.State)!, end.Token).ConfigureAwait(false);
             Console.Error.WriteLine($"shale: operating provider {session.Market.Provider} on {session.NetworkName}, settling to {session.Market.Contract}");
-            await session.Service.RunAsync(cancellation).ConfigureAwait(false);
+            await session.Service.RunAsync(end.Token).ConfigureAwait(false);
             return ExitCodes.Success;
         });
         return command;

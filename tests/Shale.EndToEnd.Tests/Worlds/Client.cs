@@ -32,8 +32,8 @@ internal sealed class Client(LocalChain chain, string wallet, string home) : IAs
     /// <summary>Orders a container and waits until it serves: 0.5 FIL of deposit, unless other options are given.</summary>
     public async Task<ulong> OrderAsync(params string[] options)
     {
-        string[] usual = options.Length > 0 ? options : ["--image=busybox", "--max-spend=0.5fil"];
-        var outcome = await TryOrderAsync(["--yes", "--num_rams=256Mi", .. usual]);
+        string[] usual = options.Length > 0 ? options : ["--image=busybox", "--num_rams=256Mi", "--max-spend=0.5fil"];
+        var outcome = await TryOrderAsync(["--yes", .. usual]);
         var connect = Regex.Match(outcome.Output, @"^ssh .*lease-(\d+)$", RegexOptions.Multiline);
         return outcome.ExitCode == 0 && connect.Success ? ulong.Parse(connect.Groups[1].Value, CultureInfo.InvariantCulture) : throw new InvalidOperationException(outcome.ToString());
     }

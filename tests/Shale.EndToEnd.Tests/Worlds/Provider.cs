@@ -3,11 +3,12 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Xunit;
 
 namespace Shale.EndToEnd.Tests.Worlds;
 
 /// <summary>A provider: its folder, its offer, its <c>shale daemon</c>.</summary>
-internal sealed class Provider(LocalChain chain, string wallet, string folder) : IAsyncDisposable
+internal sealed class Provider(LocalChain chain, string wallet, string folder, OwnEngine? engine = null) : IAsyncDisposable
 {
     private readonly StringBuilder _log = new();
     private Process? _daemon;
@@ -30,18 +31,30 @@ internal sealed class Provider(LocalChain chain, string wallet, string folder) :
         }
     }
 
-    private Dictionary<string, string> Environment => new() { ["SHALE_HOME"] = Path.Combine(folder, "home"), ["SHALE_NETWORK"] = chain.NetworkFile, ["SHALE_WALLET"] = Wallet };
+    private Dictionary<string, string> Environment
+    {
+        get
+        {
+            var set = new Dictionary<string, string> { ["SHALE_HOME"] = Path.Combine(folder, "home"), ["SHALE_NETWORK"] = chain.NetworkFile, ["SHALE_WALLET"] = Wallet };
+            if (engine is not null)
+            {
+                set["DOCKER_HOST"] = engine.Address;
+            }
+
+            return set;
+        }
+    }
 
     public Task<Outcome> ShaleAsync(params string[] arguments) => Programs.RunAsync(Programs.Shale, arguments, Environment);
 
     public Task<Outcome> MustAsync(params string[] arguments) => Programs.MustAsync(Programs.Shale, arguments, Environment);
 
-    /// <summary>Registers, and offers two images for 0.01 FIL a minute.</summary>
-    public async Task RegisterAsync(string miner)
+    /// <summary>Registers, and offers images for 0.01 FIL a minute.</summary>
+    public async Task RegisterAsync(string miner, params string[] images)
     {
         Directory.CreateDirectory(Path.Combine(folder, "home"));
         await MustAsync("provider", "register", $"--state_dir={State}", string.Create(CultureInfo.InvariantCulture, $"--endpoint=127.0.0.1:{Port}"), $"--miner={miner}");
-        await OfferAsync("--image=busybox=shale/busybox:1", "--image=debian=shale/debian:12");
+        await OfferAsync([.. images.Select(i => "--image=" + i)]);
     }
 
     public Task<Outcome> OfferAsync(params string[] options) =>
@@ -102,6 +115,18 @@ internal sealed class Provider(LocalChain chain, string wallet, string folder) :
         _daemon = null;
     }
 
+    /// <summary>Kills the daemon's own process alone, and waits until what it had started has noticed.</summary>
+    public async Task KillDaemonAsync()
+    {
+        var children = Programs.Children(_daemon!.Id);
+        Assert.Equal(2, children.Count);
+        _daemon.Kill();
+        await _daemon.WaitForExitAsync();
+        _daemon.Dispose();
+        _daemon = null;
+        await Wait.UntilAsync(() => children.All(c => !Directory.Exists($"/proc/{c.Id}")), () => "gateway and operator to end with their daemon");
+    }
+
     /// <summary>Asks it to end, as a service manager does.</summary>
     public async Task StopAsync()
     {
@@ -134,7 +159,7 @@ internal sealed class Provider(LocalChain chain, string wallet, string folder) :
 
     /// <summary>What the engine says of a lease's container.</summary>
     public async Task<string> InspectAsync(ulong lease, string format) =>
-        (await Programs.MustAsync("docker", ["inspect", "--format", format, (await StatusAsync(lease)).Container])).Output.Trim();
+        (await Programs.MustAsync("docker", ["inspect", "--format", format, (await StatusAsync(lease)).Container], Environment)).Output.Trim();
 
     /// <summary>Settles all that was signed, and waits until that is final and in the voucher log.</summary>
     public async Task SettleAsync(ulong lease)
@@ -160,7 +185,8 @@ internal sealed class Provider(LocalChain chain, string wallet, string folder) :
             await VanishAsync();
         }
 
-        if (File.Exists(Path.Combine(State, "instance")))
+        // An engine of its own goes with all that is in it.
+        if (engine is null && File.Exists(Path.Combine(State, "instance")))
         {
             var instance = (await File.ReadAllTextAsync(Path.Combine(State, "instance"))).Trim();
             var containers = (await Programs.RunAsync("docker", ["ps", "-aq", "--filter", $"name={instance}"])).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);

@@ -11,6 +11,10 @@ internal sealed record Books(BigInteger Client, BigInteger Other, BigInteger Pro
         new(later.Client - earlier.Client, later.Other - earlier.Other, later.Provider - earlier.Provider, later.Market - earlier.Market);
 }
 
+/// <summary>The tests that let no epochs pass and kill nothing share a world.</summary>
+[CollectionDefinition(nameof(MarketCollection))]
+public sealed class MarketCollection : ICollectionFixture<World>;
+
 /// <summary>
 /// A chain of its own, a provider with its daemon, two clients: each with folders of its own, all through the published executable. One for each class of
 /// tests; those of a class run one after the other and leave no lease open.
@@ -39,12 +43,12 @@ public sealed class World : IAsyncLifetime
         Other = new Client(Chain, "client2", Path.Combine(_folder, "b"));
         try
         {
-            foreach (var wallet in (string[])["client", "client2", "provider"])
+            foreach (var wallet in (string[])["client", "client2", "operator", "provider"])
             {
                 _addresses[wallet] = await Chain.AddressAsync(wallet);
             }
 
-            await Task.WhenAll(Provider.RegisterAsync("f01946720"), Client.InitializeAsync(), Other.InitializeAsync());
+            await Task.WhenAll(Provider.RegisterAsync("f01946720", "busybox=shale/busybox:1", "debian=shale/debian:12"), Client.InitializeAsync(), Other.InitializeAsync());
             await Provider.StartAsync("--settle_amount=100fil", "--start_patience=5s");
         }
         catch
@@ -85,5 +89,6 @@ public sealed class World : IAsyncLifetime
         return BigInteger.Parse(whole + fraction.PadRight(18, '0'), CultureInfo.InvariantCulture);
     }
 
-    private async Task<BigInteger> MoneyAsync(string wallet) => await Chain.BalanceAsync(_addresses[wallet]) + await Chain.GasAsync(_addresses[wallet]);
+    /// <summary>A wallet's balance and what it spent on gas.</summary>
+    internal async Task<BigInteger> MoneyAsync(string wallet) => await Chain.BalanceAsync(_addresses[wallet]) + await Chain.GasAsync(_addresses[wallet]);
 }
