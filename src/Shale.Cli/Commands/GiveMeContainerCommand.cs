@@ -44,6 +44,8 @@ internal static class GiveMeContainerCommand
         agent.AddTo(command);
         command.SetAction(async (parsed, cancellation) =>
         {
+            // What can be wrong with the words alone is said before a passphrase is asked for or a node is.
+            CheckWords(parsed, lease, price, time, spend, prepay);
             var folder = agent.Folder(parsed);
             var key = PaymentKeyFile.ReadPublicKey(folder.KeyFile) ?? throw new CliError("There is no payment key yet.", "Make one with: shale agent init", ExitCodes.NoInput);
             var (identity, keys) = Identity(parsed, lease);
@@ -88,6 +90,20 @@ internal static class GiveMeContainerCommand
                 $"{session.Account.Address} has {Fil.Print(balance)}; this takes {Fil.Print(amount)}, and {Fil.Print(GasReserve)} are kept for gas.",
                 "Send FIL to it (shale wallet address --f410 prints where to), spend less with --max-spend, or choose another --wallet.");
         }
+    }
+
+    private static void CheckWords(ParseResult parsed, LeaseOptions lease, Option<string?> price, Option<string?> time, Option<string?> spend, Option<string?> prepay)
+    {
+        _ = parsed.GetValue(price) is { } text ? ChainCommandOptions.Price(text, "--price") : 0;
+        _ = parsed.GetValue(lease.Memory) is { } memory ? Quantity.Memory(memory, "--num_rams") : 0;
+        _ = parsed.GetValue(lease.Bandwidth) is { } bandwidth ? Quantity.Bandwidth(bandwidth, "--bandwidth") : 0;
+        foreach (var option in new[] { time, prepay })
+        {
+            _ = parsed.GetValue(option) is { } duration ? Quantity.Duration(duration, option.Name) : default;
+        }
+
+        _ = Deposit(parsed, spend);
+        _ = Mounts(parsed, lease);
     }
 
     private static UInt128? Deposit(ParseResult parsed, Option<string?> spend) => parsed.GetValue(spend) is { } text ? ChainCommandOptions.Amount(text, "--max-spend") : null;
@@ -161,9 +177,8 @@ internal static class GiveMeContainerCommand
 
         await RequireBalanceAsync(session, deposit + constants.Bond, cancellation).ConfigureAwait(false);
         var name = best.Provider.Provider.MinerId == 0 ? $"provider {best.Provider.Index}" : ProviderCommand.Miner(best.Provider.Provider.MinerId, session.Network);
-        var seen = TimeSpan.FromSeconds((double)(deposit / offer.PricePerSecond));
         Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"shale: {name} leases {wish.Cpus} CPUs, {DatasetCommand.Size((long)wish.MemoryBytes)}{(wish.Gpus > 0 ? $", {wish.Gpus} × {offer.Resources.GpuModel}" : "")} with {wish.Image} for {OfferCommand.Price(offer.PricePerSecond)}"));
-        Console.Error.WriteLine($"shale: deposit {Fil.Print(deposit)}, which lasts {seen:d\\.hh\\:mm\\:ss}; what is not used comes back. Bond {Fil.Print(constants.Bond)}, which comes back when the deposit is paid");
+        Console.Error.WriteLine($"shale: deposit {Fil.Print(deposit)}, which lasts {session.InWords((ulong)(deposit / offer.PricePerSecond) / (ulong)session.Network.EpochSeconds)}; what is not used comes back. Bond {Fil.Print(constants.Bond)}, which comes back when the deposit is paid");
         asked.Confirm();
         var order = new Order(
             best.Provider.Index, best.Offer.Id, offer.PricePerSecond, seconds ?? 0, asked.Key.Point.X.ToBigInteger(), asked.Key.Point.Y.ToBigInteger(),
