@@ -109,7 +109,7 @@ public sealed class LeaseFixture : IAsyncLifetime
         return text.ToString();
     }
 
-    public static async Task EventuallyAsync(Func<Task<bool>> condition, string what, double seconds = 15)
+    public static async Task EventuallyAsync(Func<Task<bool>> condition, string what, double seconds = 60)
     {
         var until = DateTime.UtcNow.AddSeconds(seconds);
         while (!await condition())
