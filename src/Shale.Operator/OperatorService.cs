@@ -177,7 +177,7 @@ public sealed class OperatorService
         {
             case LeaseState.Created when onChain.Deadline > tip.Latest:
                 var provider = await _market.ProviderAsync(cancellation).ConfigureAwait(false);
-                var page = await FreePageAsync(tip, cancellation).ConfigureAwait(false);
+                var page = await FreePageAsync(cancellation).ConfigureAwait(false);
                 var terms = new Terms(UInt128.Parse(lease.Price, CultureInfo.InvariantCulture), provider.Endpoint, provider.HostKeys);
                 AcceptedOrder place;
                 try
@@ -205,8 +205,10 @@ public sealed class OperatorService
         }
     }
 
-    private async Task<uint> FreePageAsync(ChainTip tip, CancellationToken cancellation)
+    private async Task<uint> FreePageAsync(CancellationToken cancellation)
     {
+        // Not as of the round's beginning: an order before this one may have opened a page, or filled one.
+        var tip = await _market.TipAsync(cancellation).ConfigureAwait(false);
         var pages = await _market.PagesAsync(tip.Latest, cancellation).ConfigureAwait(false);
         for (var i = 0; i < pages.Count; i++)
         {

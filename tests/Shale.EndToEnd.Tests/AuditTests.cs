@@ -33,7 +33,7 @@ public sealed class AuditTests(World world)
         // The checkpoint follows the entries within a second or so.
         await Wait.UntilAsync(() => provider.Settlements(lease) == 2, () => "the last settlement to be in the log");
         Outcome audit = null!;
-        await Wait.UntilAsync(async () => (audit = await provider.AuditAsync(more: "--json")) is var clean && Settled(clean) == Signed(clean), () => audit.ToString());
+        await Wait.UntilAsync(async () => (audit = await provider.AuditAsync(more: "--json")) is var clean && Settled(clean) == Signed(clean), () => audit.ToString(), milliseconds: 1000);
         Assert.True(audit.ExitCode == 0, audit.ToString());
 
         // A copy, so that the gateway's own log stays as it is.
@@ -53,7 +53,7 @@ public sealed class AuditTests(World world)
         ];
         foreach (var (what, kind, at) in changes)
         {
-            var (places, index) = Find(log, lease, kind);
+            var places = Find(log, lease, kind);
             foreach (var (file, offset, length) in places)
             {
                 Flip(file, offset + at(length));
@@ -86,7 +86,7 @@ public sealed class AuditTests(World world)
     }
 
     /// <summary>The newest entry of a kind of a lease: wherever a bundle has it.</summary>
-    private static (List<(string File, int Offset, int Length)> Places, int Index) Find(string log, ulong lease, byte kind)
+    private static List<(string File, int Offset, int Length)> Find(string log, ulong lease, byte kind)
     {
         var all = new List<(int Index, string File, int Offset, int Length)>();
         foreach (var file in Directory.EnumerateFiles(Path.Combine(log, "tile", "entries"), "*", SearchOption.AllDirectories))
@@ -109,7 +109,7 @@ public sealed class AuditTests(World world)
 
         Assert.True(all.Count > 0, string.Create(CultureInfo.InvariantCulture, $"no entry of kind {kind}"));
         var newest = all.Max(a => a.Index);
-        return ([.. all.Where(a => a.Index == newest).Select(a => (a.File, a.Offset, a.Length))], newest);
+        return [.. all.Where(a => a.Index == newest).Select(a => (a.File, a.Offset, a.Length))];
     }
 
     private static void Flip(string file, int offset)

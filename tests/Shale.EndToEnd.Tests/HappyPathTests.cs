@@ -69,14 +69,14 @@ public sealed class HappyPathTests(World world)
     [InlineData("f0999", "--image=busybox", "--miner=f0999")]
     public async Task Order_ThatCannotBeMeant_IsRefusedInASentenceAndMovesNoMoney(string sentence, params string[] options)
     {
-        var before = await world.Chain.BalanceAsync(await world.Chain.AddressAsync("client"));
+        var before = await world.BalanceAsync("client");
         var outcome = await world.Client.TryOrderAsync(["--yes", .. options]);
         Assert.True(outcome.ExitCode is not 0 and < 128, outcome.ToString());
         Assert.Contains(sentence, outcome.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("ordered as lease", outcome.Error, StringComparison.Ordinal);
 
         // Not even gas.
-        Assert.Equal(before, await world.Chain.BalanceAsync(await world.Chain.AddressAsync("client")));
+        Assert.Equal(before, await world.BalanceAsync("client"));
     }
 
     [Fact]
@@ -94,7 +94,7 @@ public sealed class HappyPathTests(World world)
 
         // The checkpoint follows the entries within a second or so.
         Outcome audit = null!;
-        await Wait.UntilAsync(async () => JsonDocument.Parse((audit = await world.Provider.AuditAsync(more: "--json")).Output).RootElement.GetProperty("chain_settlements").GetInt32() >= settlements, () => audit.ToString());
+        await Wait.UntilAsync(async () => JsonDocument.Parse((audit = await world.Provider.AuditAsync(more: "--json")).Output).RootElement.GetProperty("chain_settlements").GetInt32() >= settlements, () => audit.ToString(), milliseconds: 1000);
         using var report = JsonDocument.Parse(audit.Output);
         Assert.True(audit.ExitCode == 0 && report.RootElement.GetProperty("clean").GetBoolean(), audit.ToString());
         Assert.Equal(report.RootElement.GetProperty("authorised").GetString(), report.RootElement.GetProperty("settled").GetString());

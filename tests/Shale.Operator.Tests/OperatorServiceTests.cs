@@ -71,6 +71,9 @@ public sealed class OperatorServiceTests(ProvingKeyFixture key) : IAsyncLifetime
         Assert.Equal([LeaseState.Accepted, LeaseState.Accepted, LeaseState.Created], orders.Select(o => _side.Ledger.Lease(o).State));
         Assert.Contains(_side.Said, s => s.Contains("the machine is taken: 0 CPUs", StringComparison.Ordinal));
 
+        // Both in the page that the first of them had opened.
+        Assert.All(orders[..2], o => Assert.Equal(0u, _side.Ledger.Lease(o).Page));
+
         // The first is never confirmed: its room is free again once it has expired.
         _side.Ledger.Mine(1801);
         await service.RoundAsync(default);

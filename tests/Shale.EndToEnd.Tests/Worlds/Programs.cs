@@ -123,7 +123,10 @@ internal static class Wait
 
     public static Task UntilAsync(Func<bool> condition, Func<string> what) => UntilAsync(() => Task.FromResult(condition()), what);
 
-    public static async Task UntilAsync(Func<Task<bool>> condition, Func<string> what)
+    /// <param name="condition">Is asked until it holds.</param>
+    /// <param name="what">What was waited for, should it not come.</param>
+    /// <param name="milliseconds">Between two questions: more where each starts a program.</param>
+    public static async Task UntilAsync(Func<Task<bool>> condition, Func<string> what, int milliseconds = 100)
     {
         var started = Stopwatch.GetTimestamp();
         while (!await condition())
@@ -133,7 +136,7 @@ internal static class Wait
                 throw new TimeoutException($"Waited {Limit.TotalSeconds} s for {what()}");
             }
 
-            await Task.Delay(100);
+            await Task.Delay(milliseconds);
         }
     }
 }

@@ -71,10 +71,17 @@ public sealed class World : IAsyncLifetime
     /// <summary>Lets everybody collect what the market owes them, and reads all balances.</summary>
     internal async Task<Books> BooksAsync()
     {
-        await Task.WhenAll(Client.MustAsync("wallet", "withdraw"), Other.MustAsync("wallet", "withdraw"), Provider.MustAsync("wallet", "withdraw"));
+        // An owner with nothing to collect is told so. What is left in the market after that is somebody else's, or in an open lease.
+        if (await Chain.BalanceAsync(Chain.Market()) > 0)
+        {
+            await Provider.ShaleAsync("provider", "withdraw");
+        }
 
-        // An owner with nothing to collect is told so.
-        await Provider.ShaleAsync("provider", "withdraw");
+        if (await Chain.BalanceAsync(Chain.Market()) > 0)
+        {
+            await Task.WhenAll(Client.MustAsync("wallet", "withdraw"), Other.MustAsync("wallet", "withdraw"), Provider.MustAsync("wallet", "withdraw"));
+        }
+
         return await LookAsync();
     }
 
@@ -88,6 +95,9 @@ public sealed class World : IAsyncLifetime
         var (whole, fraction) = fil.Split('.') is [var a, var b] ? (a, b) : (fil, "");
         return BigInteger.Parse(whole + fraction.PadRight(18, '0'), CultureInfo.InvariantCulture);
     }
+
+    /// <summary>A wallet's balance as it is.</summary>
+    internal Task<BigInteger> BalanceAsync(string wallet) => Chain.BalanceAsync(_addresses[wallet]);
 
     /// <summary>A wallet's balance and what it spent on gas.</summary>
     internal async Task<BigInteger> MoneyAsync(string wallet) => await Chain.BalanceAsync(_addresses[wallet]) + await Chain.GasAsync(_addresses[wallet]);
