@@ -63,8 +63,8 @@ public static class SshConfiguration
     {
         string line = "Include " + Word(folder.HostsConfig);
 
-        // A link stays one: its target is replaced.
-        string path = File.ResolveLinkTarget(userConfig, returnFinalTarget: true)?.FullName ?? userConfig;
+        // A link stays one: its target is replaced. Who has no configuration yet has no link either.
+        string path = new FileInfo(userConfig).LinkTarget is null ? userConfig : File.ResolveLinkTarget(userConfig, returnFinalTarget: true)!.FullName;
         string before = PrivateFile.Read(path) is { } bytes ? Encoding.UTF8.GetString(bytes) : "";
         if (before.Split('\n').Any(l => l.Trim() == line))
         {
