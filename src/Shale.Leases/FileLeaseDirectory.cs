@@ -87,7 +87,7 @@ public sealed class FileLeaseDirectory : ILeaseDirectory
     public static void Write(string root, LeaseRecord lease)
     {
         Prepare(root);
-        AtomicFile.Write(LeasePath(root, lease.Id), JsonSerializer.SerializeToUtf8Bytes(lease, LeaseJson.Default.LeaseRecord));
+        AtomicFile.WriteShared(LeasePath(root, lease.Id), JsonSerializer.SerializeToUtf8Bytes(lease, LeaseJson.Default.LeaseRecord));
     }
 
     /// <summary>The same, unless the file says it already.</summary>
@@ -106,7 +106,7 @@ public sealed class FileLeaseDirectory : ILeaseDirectory
 
     /// <summary>Writes what the gateway says of a lease.</summary>
     public static void WriteStatus(string root, LeaseStatus status) =>
-        AtomicFile.Write(StatusPath(root, status.Id), JsonSerializer.SerializeToUtf8Bytes(status, LeaseJson.Default.LeaseStatus));
+        AtomicFile.WriteShared(StatusPath(root, status.Id), JsonSerializer.SerializeToUtf8Bytes(status, LeaseJson.Default.LeaseStatus));
 
     /// <summary>What the gateway last said of a lease, or null.</summary>
     public static LeaseStatus? ReadStatus(string root, ulong id)
@@ -130,7 +130,7 @@ public sealed class FileLeaseDirectory : ILeaseDirectory
 
     /// <summary>Writes down that the settlements of a lease up to this number are in the voucher log.</summary>
     public static void WriteRecordedSettlements(string root, ulong id, int number) =>
-        AtomicFile.Write(SettledPath(root, id), System.Text.Encoding.ASCII.GetBytes(number.ToString(CultureInfo.InvariantCulture)));
+        AtomicFile.WriteShared(SettledPath(root, id), System.Text.Encoding.ASCII.GetBytes(number.ToString(CultureInfo.InvariantCulture)));
 
     /// <summary>A number that no lease of this directory has or had: one above the highest, kept in the file <c>next</c>.</summary>
     public static ulong TakeId(string root)

@@ -27,6 +27,34 @@ public sealed class FileLeaseDirectoryTests : IDisposable
         Assert.Null(directory.Find(8));
     }
 
+    /// <summary>Operator and gateway may be two users of one group; who is neither is kept out by the folder's mode.</summary>
+    [Fact]
+    public void Files_OfTheDirectory_AreReadableByItsGroupAndNobodyElse()
+    {
+        FileLeaseDirectory.Write(_root, Lease(7));
+        FileLeaseDirectory.WriteStatus(_root, new LeaseStatus { Id = 7, Service = ServiceState.Serving, At = DateTimeOffset.UnixEpoch });
+        FileLeaseDirectory.WriteRecordedSettlements(_root, 7, 3);
+        foreach (var path in new[] { "leases/7.json", "status/7.json", "status/7.settled" })
+        {
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead, File.GetUnixFileMode(Path.Combine(_root, path)));
+        }
+
+        AtomicFile.Write(Path.Combine(_root, "secret"), [1]);
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(_root, "secret")));
+    }
+
+    /// <summary>What an administrator made for two users keeps its mode.</summary>
+    [Fact]
+    public void Folders_ThatAreThere_KeepTheirMode()
+    {
+        const UnixFileMode ForAGroup = UnixFileMode.SetGroup | UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute;
+        var folder = Directory.CreateDirectory(Path.Combine(_root, "leases"));
+        File.SetUnixFileMode(folder.FullName, ForAGroup);
+        FileLeaseDirectory.Prepare(_root);
+        Assert.Equal(ForAGroup, File.GetUnixFileMode(folder.FullName));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(Path.Combine(_root, "status")));
+    }
+
     [Theory]
     [InlineData("{")]
     [InlineData("null")]

@@ -198,7 +198,7 @@ public sealed class GatewayHost : IAsyncDisposable
         {
             var signer = new NoteSigner("shale-" + DockerLeaseContainers.Instance(folder) + "/vouchers", seed);
             owned.Add(new Owned(signer));
-            AtomicFile.Write(Path.Combine(folder, "log.pub"), Encoding.UTF8.GetBytes(signer.Verifier + "\n"));
+            AtomicFile.WriteShared(Path.Combine(folder, "log.pub"), Encoding.UTF8.GetBytes(signer.Verifier + "\n"));
             var log = VoucherLogWriter.Open(Path.Combine(folder, "log"), signer, time);
             owned.Add(log);
             if (log.Recovery.CutOffBytes > 0)
