@@ -113,6 +113,23 @@ public sealed class AgentFilesTests
         Assert.False(File.Exists(agent.Folder.PolicyFile));
     }
 
+    [Fact]
+    public async Task Configuration_OfAUserWhoHadNone_IsMadeOrItsLinkFollowed()
+    {
+        await using var agent = new TestAgent();
+        agent.Folder.Create();
+        string user = Path.Combine(agent.Directory, ".ssh", "config");
+        Assert.True(SshConfiguration.Include(agent.Folder, user));
+        Assert.Contains("Include ", await File.ReadAllTextAsync(user));
+
+        string link = Path.Combine(agent.Directory, "linked"), target = Path.Combine(agent.Directory, "target");
+        await File.WriteAllTextAsync(target, "Host *\n");
+        File.CreateSymbolicLink(link, target);
+        Assert.True(SshConfiguration.Include(agent.Folder, link));
+        Assert.Equal(target, new FileInfo(link).LinkTarget);
+        Assert.Contains("Include ", await File.ReadAllTextAsync(target));
+    }
+
     /// <summary>What the configuration means is what OpenSSH says it means.</summary>
     [Fact]
     public async Task Configuration_ReadByOpenSsh_SaysWhatTheProtocolDocumentSays()
