@@ -97,7 +97,7 @@ public sealed class TransactionFaultTests
         await using var proxy = Proxy(bench);
         proxy.OnCount("eth_sendRawTransaction", _ => Bytes32.Keccak("nothing"u8).ToString());
         using var client = Client(proxy, bench);
-        var options = bench.Options with { GiveUpAfter = TimeSpan.FromSeconds(1), StuckAfter = TimeSpan.FromMilliseconds(200) };
+        var options = bench.Options with { GiveUpAfter = TimeSpan.FromSeconds(10), StuckAfter = TimeSpan.FromMilliseconds(200) };
         var error = await Assert.ThrowsAsync<ChainException>(() => new TransactionSender(client, bench.Account, options).SendAsync(bench.Other, 5, null, "pay", Wait.Mined, bench.Progress));
         Assert.Equal(ChainErrorKind.NotMined, error.Kind);
         Assert.Contains("another transaction's hash", error.Message, StringComparison.Ordinal);
