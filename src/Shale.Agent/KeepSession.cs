@@ -19,6 +19,14 @@ internal sealed class KeepSession
     /// <summary>A provider that is away for an hour is found again within half a minute of its return; the default window and grace have passed long since.</summary>
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(30);
 
+    /// <summary>
+    /// A login that is refused is most often a lease that is over, which this agent did not hear of. Gateways count refused logins against their address: asked as often
+    /// as a gateway that is away, one dead lease would lock out the living ones.
+    /// </summary>
+    private static readonly TimeSpan RefusedWait = TimeSpan.FromSeconds(30);
+
+    private static readonly TimeSpan LongestRefusedWait = TimeSpan.FromMinutes(10);
+
     /// <summary>A connection that held so long was a good one: the next failure is another.</summary>
     private static readonly TimeSpan Held = TimeSpan.FromSeconds(30);
 
@@ -47,7 +55,7 @@ internal sealed class KeepSession
     /// <summary>Runs until the lease ends or it is cancelled.</summary>
     public async Task RunAsync(CancellationToken cancellation)
     {
-        TimeSpan wait = FirstWait;
+        TimeSpan wait = FirstWait, refusedWait = RefusedWait;
         try
         {
             while (!cancellation.IsCancellationRequested)
@@ -62,13 +70,15 @@ internal sealed class KeepSession
                 }
 
                 wait = _time.GetElapsedTime(started) >= Held ? FirstWait : wait;
+                bool refused = end.Contains("Permission denied", StringComparison.Ordinal);
 
                 // Half of it by chance: after a provider's restart not all its clients come back in one instant.
-                TimeSpan pause = wait * (0.5 + (Random.Shared.NextDouble() / 2));
+                TimeSpan pause = (refused ? refusedWait : wait) * (0.5 + (Random.Shared.NextDouble() / 2));
                 AgentLog.KeepLost(_logger, _lease.Id, end, Math.Round(pause.TotalSeconds, 1));
                 _activity.Kept(_lease.Id, "waiting: " + end);
                 await Task.Delay(pause, _time, cancellation).ConfigureAwait(false);
                 wait = wait * 2 < LongestWait ? wait * 2 : LongestWait;
+                refusedWait = !refused ? RefusedWait : refusedWait * 2 < LongestRefusedWait ? refusedWait * 2 : LongestRefusedWait;
             }
         }
         catch (OperationCanceledException)

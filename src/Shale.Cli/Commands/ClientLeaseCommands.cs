@@ -65,6 +65,7 @@ internal static class ClientLeaseCommands
                 throw new CliError($"Lease {id} is {record.State.ToString().ToLowerInvariant()}.", $"shale exit {id} says what is left to do.");
             }
 
+            await ForgetAsync(id, cancellation).ConfigureAwait(false);
             Console.WriteLine($"Lease {id} is closed: {Fil.Print(record.Amount)} paid. {Fil.Print(await session.CollectAsync(cancellation).ConfigureAwait(false))} came back to {session.Account.Address}.");
             Console.Error.WriteLine($"shale: rate it: shale rate {id} 5 \"fast\"");
             return ExitCodes.Success;
@@ -156,6 +157,17 @@ internal static class ClientLeaseCommands
         options.AddTo(command, signs: false);
         command.SetAction((parsed, cancellation) => ListAsync(options, parsed, parsed.GetValue(wallet), over: true, parsed.GetValue(json), cancellation));
         return command;
+    }
+
+    /// <summary>A lease that is over is kept paid no more: its gateway would refuse each login, and count it.</summary>
+    internal static async Task ForgetAsync(ulong id, CancellationToken cancellation)
+    {
+        var folder = AgentFolder.Locate(null);
+        if (AgentCommandOptions.Book(folder).All.ContainsKey(id))
+        {
+            await PolicyFile.UpdateAsync(folder, p => p with { Keep = p.Keep.Remove(id) }, cancellation).ConfigureAwait(false);
+            await AgentCommandOptions.ReloadAsync(folder, cancellation).ConfigureAwait(false);
+        }
     }
 
     private static Argument<string> LeaseArgument() => new("lease") { Description = "The lease: 42 or lease-42." };

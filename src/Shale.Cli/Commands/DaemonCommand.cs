@@ -8,6 +8,8 @@ namespace Shale.Cli.Commands;
 /// <summary><c>shale daemon</c>: a provider's gateway and operator, as two processes, started and watched.</summary>
 internal static class DaemonCommand
 {
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(10);
+
     private const string ParentVariable = "SHALE_DAEMON";
 
     public static Command Create()
@@ -86,7 +88,7 @@ internal static class DaemonCommand
         from token in result.Tokens.Count == 0 ? [option.Name] : result.Tokens.Select(t => $"{option.Name}={t.Value}")
         select token;
 
-    /// <summary>Runs a child, again when it ends, until it is cancelled. One that ends three times within its first ten seconds is given up.</summary>
+    /// <summary>Runs a child, again when it ends, until it is cancelled. One that ends again and again within its first ten seconds is given up.</summary>
     /// <returns>The exit code of the last run.</returns>
     private static async Task<int> WatchAsync(string name, string[] command, CancellationToken cancellation)
     {
@@ -101,9 +103,11 @@ internal static class DaemonCommand
             }
 
             var lived = Stopwatch.GetElapsedTime(started);
-            (early, wait) = lived < TimeSpan.FromSeconds(10) ? (early + 1, wait * 2) : (0, TimeSpan.FromSeconds(1));
+            (early, wait) = lived < TimeSpan.FromSeconds(10) ? (early + 1, wait * 2 < LongestWait ? wait * 2 : LongestWait) : (0, TimeSpan.FromSeconds(1));
             var refused = code is ExitCodes.Usage or ExitCodes.NoInput or ExitCodes.NoPermission or ExitCodes.Configuration;
-            if (early >= 3 || refused)
+
+            // What is taken (the port, the folder) may be held by a process of a daemon before this one that is just ending: half a minute for that.
+            if (early >= (code == ExitCodes.Unavailable ? 6 : 3) || refused)
             {
                 Console.Error.WriteLine($"shale: the {name} can't run (exit code {code}); see above");
                 return code;

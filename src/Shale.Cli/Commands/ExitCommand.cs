@@ -59,6 +59,7 @@ internal static class ExitCommand
 
         if (record.State is LeaseState.Closed or LeaseState.Expired)
         {
+            await ClientLeaseCommands.ForgetAsync(id, cancellation).ConfigureAwait(false);
             Console.WriteLine($"Lease {id} is over: {Fil.Print(record.State == LeaseState.Closed ? record.Amount : 0)} paid. {Fil.Print(await session.CollectAsync(cancellation).ConfigureAwait(false))} came back to {session.Account.Address}.");
             return ExitCodes.Success;
         }
