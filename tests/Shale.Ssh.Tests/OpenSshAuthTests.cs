@@ -134,7 +134,7 @@ public sealed class OpenSshAuthTests
         {
             File.Delete(client.KeyFile + "-cert.pub");
             var signed = await OpenSshClient.RunProgramAsync(
-                "ssh-keygen", ["-q", "-s", authority.KeyFile, "-I", "key of a test", .. arguments, client.KeyFile + ".pub"], null, TimeSpan.FromSeconds(20));
+                "ssh-keygen", ["-q", "-s", authority.KeyFile, "-I", "key of a test", .. arguments, client.KeyFile + ".pub"], null, TimeSpan.FromSeconds(120));
             Assert.True(signed.ExitCode == 0, signed.Error);
         }
     }

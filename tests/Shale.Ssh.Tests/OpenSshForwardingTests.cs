@@ -189,7 +189,7 @@ public sealed class OpenSshForwardingTests : IAsyncLifetime
                 "ssh",
                 ["-o", $"ForwardAgent={agentSocket}", "-o", $"IdentityAgent={agentSocket}", .. _client.Options, "user@127.0.0.1", "x"],
                 null,
-                TimeSpan.FromSeconds(20));
+                TimeSpan.FromSeconds(120));
             Assert.Equal(0, result.ExitCode);
             Assert.Equal("", result.Error);
             Assert.Equal([0, 0, 0, 5, 12, 0, 0, 0, 0], answer);
@@ -237,7 +237,7 @@ public sealed class OpenSshForwardingTests : IAsyncLifetime
 
     private static async Task EchoAsync(Socket socket, int size)
     {
-        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(120));
         var data = new byte[size];
         new Random(size).NextBytes(data);
         var sending = Task.Run(async () =>

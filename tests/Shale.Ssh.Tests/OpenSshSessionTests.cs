@@ -73,7 +73,7 @@ public sealed class OpenSshSessionTests : IAsyncLifetime
         start.ArgumentList.Add("ssh " + string.Join(' ', _client.Options) + " user@127.0.0.1 yes | head -n 1");
         using var process = Process.Start(start)!;
         process.StandardInput.Close();
-        Assert.Equal("y\n", await process.StandardOutput.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(20)));
+        Assert.Equal("y\n", await process.StandardOutput.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(120)));
     }
 
     [Fact]
@@ -90,7 +90,7 @@ public sealed class OpenSshSessionTests : IAsyncLifetime
             "ssh",
             ["-o", "SendEnv=LC_SHALE LD_PRELOAD_X", .. _client.Options, "user@127.0.0.1", "shale-info"],
             null,
-            TimeSpan.FromSeconds(20),
+            TimeSpan.FromSeconds(120),
             new Dictionary<string, string> { ["LC_SHALE"] = "\u20ac uro", ["LD_PRELOAD_X"] = "x" });
         Assert.Contains("LC_SHALE=\u20ac uro\n", result.Text, StringComparison.Ordinal);
         Assert.DoesNotContain("LD_PRELOAD_X", result.Text, StringComparison.Ordinal);
@@ -104,7 +104,7 @@ public sealed class OpenSshSessionTests : IAsyncLifetime
             "script",
             ["-qec", "stty intr ^X rows 33 cols 111; exec ssh -tt " + string.Join(' ', _client.Options) + " user@127.0.0.1 shale-info", "/dev/null"],
             null,
-            TimeSpan.FromSeconds(20),
+            TimeSpan.FromSeconds(120),
             new Dictionary<string, string> { ["TERM"] = "xterm-256color" });
         Assert.Contains("term=xterm-256color TerminalSize { Columns = 111, Rows = 33, PixelWidth = 0, PixelHeight = 0 }", result.Text, StringComparison.Ordinal);
         Assert.Contains("intr=24", result.Text, StringComparison.Ordinal);
@@ -123,7 +123,7 @@ public sealed class OpenSshSessionTests : IAsyncLifetime
             """;
         var file = Path.Combine(_client.Folder, "resize.exp");
         await File.WriteAllTextAsync(file, "set timeout 10\n" + script);
-        var result = await OpenSshClient.RunProgramAsync("expect", [file], null, TimeSpan.FromSeconds(20));
+        var result = await OpenSshClient.RunProgramAsync("expect", [file], null, TimeSpan.FromSeconds(120));
         Assert.Contains("WindowChanged", result.Text, StringComparison.Ordinal);
         Assert.Contains("DONE", result.Text, StringComparison.Ordinal);
     }

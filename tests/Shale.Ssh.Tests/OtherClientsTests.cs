@@ -30,7 +30,7 @@ public sealed class OtherClientsTests : IAsyncLifetime
             "plink",
             ["-batch", "-ssh", "-noagent", "-hostkey", _server.HostKeys[0].PublicKey.Fingerprint, "-i", key, "-P", $"{_server.Port}", "user@127.0.0.1", "cat; head -c 300000 /dev/zero; exit 5"],
             new MemoryStream("in"u8.ToArray()),
-            TimeSpan.FromSeconds(30));
+            TimeSpan.FromSeconds(120));
         Assert.True(result.ExitCode == 5, result.Error);
         Assert.Equal(300_002, result.Output.Length);
     }
@@ -44,7 +44,7 @@ public sealed class OtherClientsTests : IAsyncLifetime
             "dbclient",
             ["-y", "-y", "-i", key, "-p", $"{_server.Port}", "user@127.0.0.1", "cat; head -c 300000 /dev/zero; exit 6"],
             new MemoryStream("in"u8.ToArray()),
-            TimeSpan.FromSeconds(30));
+            TimeSpan.FromSeconds(120));
         Assert.True(result.ExitCode == 6, result.Error);
         Assert.Equal(300_002, result.Output.Length);
     }
@@ -52,7 +52,7 @@ public sealed class OtherClientsTests : IAsyncLifetime
     [Fact]
     public async Task KeyScan_FindsEveryHostKey()
     {
-        var result = await OpenSshClient.RunProgramAsync("ssh-keyscan", ["-p", $"{_server.Port}", "127.0.0.1"], null, TimeSpan.FromSeconds(30));
+        var result = await OpenSshClient.RunProgramAsync("ssh-keyscan", ["-p", $"{_server.Port}", "127.0.0.1"], null, TimeSpan.FromSeconds(120));
         var found = result.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(l => !l.StartsWith('#')).Select(l => l.Split(' ')[2]).Order();
         Assert.Equal(_server.HostKeys.Select(k => Convert.ToBase64String(k.PublicKey.Blob.Span)).Order(), found);
     }

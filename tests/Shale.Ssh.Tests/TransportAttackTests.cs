@@ -161,7 +161,7 @@ public sealed class TransportAttackTests
             Assert.True(await transport.OpenAsync());
             TurningPipe.TurnNext = true;
             transport.Send(new ServiceRequestMessage(ServiceRequestMessage.UserAuth));
-            Assert.False(await transport.ReceiveAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(20)));
+            Assert.False(await transport.ReceiveAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(120)));
             Assert.Equal(DisconnectReason.MacError, transport.Closing.Reason);
             await transport.DisposeAsync();
             await serving;
@@ -271,7 +271,7 @@ public sealed class TransportAttackTests
             }
         }
 
-        await peer.Serving.WaitAsync(TimeSpan.FromSeconds(20));
+        await peer.Serving.WaitAsync(TimeSpan.FromSeconds(120));
     }
 
     [Fact]
@@ -322,7 +322,7 @@ public sealed class TransportAttackTests
         var text = new StringBuilder();
         while (true)
         {
-            var result = await peer.Pipe.Input.ReadAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(20));
+            var result = await peer.Pipe.Input.ReadAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(120));
             text.Append(Encoding.Latin1.GetString(System.Buffers.BuffersExtensions.ToArray(result.Buffer)));
             peer.Pipe.Input.AdvanceTo(result.Buffer.End);
             if (result.IsCompleted)

@@ -45,7 +45,7 @@ internal sealed class ClientPair : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Client.DisposeAsync();
-        await _serving.WaitAsync(TimeSpan.FromSeconds(20));
+        await _serving.WaitAsync(TimeSpan.FromSeconds(120));
         _key.Dispose();
     }
 }

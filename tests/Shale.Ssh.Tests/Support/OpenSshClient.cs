@@ -53,7 +53,7 @@ internal sealed class OpenSshClient : IDisposable
 
     public static ProgramResult RunProgram(string program, params string[] arguments)
     {
-        var result = RunProgramAsync(program, arguments, null, TimeSpan.FromSeconds(30)).GetAwaiter().GetResult();
+        var result = RunProgramAsync(program, arguments, null, TimeSpan.FromSeconds(120)).GetAwaiter().GetResult();
         return result.ExitCode == 0 ? result : throw new InvalidOperationException($"{program} ended with {result.ExitCode}: {result.Error}");
     }
 

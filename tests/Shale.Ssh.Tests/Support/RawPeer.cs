@@ -153,7 +153,7 @@ internal sealed class RawPeer : IAsyncDisposable
 
     public async Task<byte[]> ReceiveAsync()
     {
-        Assert.True(await Transport.ReceiveAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(20)), Transport.Closing.ToString());
+        Assert.True(await Transport.ReceiveAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(120)), Transport.Closing.ToString());
         return Transport.Payload.ToArray();
     }
 
@@ -188,20 +188,20 @@ internal sealed class RawPeer : IAsyncDisposable
     /// <summary>Reads on until the server disconnects, and waits until it is done.</summary>
     public async Task<ConnectionClosed> ExpectDisconnectAsync()
     {
-        while (await Transport.ReceiveAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(20)))
+        while (await Transport.ReceiveAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(120)))
         {
         }
 
         Assert.True(Transport.Closing.ByPeer, Transport.Closing.ToString());
         await Transport.DisposeAsync();
-        await Serving.WaitAsync(TimeSpan.FromSeconds(20));
+        await Serving.WaitAsync(TimeSpan.FromSeconds(120));
         return Transport.Closing;
     }
 
     public async ValueTask DisposeAsync()
     {
         await Transport.DisposeAsync();
-        await Serving.WaitAsync(TimeSpan.FromSeconds(20));
+        await Serving.WaitAsync(TimeSpan.FromSeconds(120));
         Key.Dispose();
     }
 }
@@ -243,10 +243,10 @@ internal sealed class ClearPeer
     public async Task<(string Line, List<byte[]> Messages)> ReadToEndAsync()
     {
         var messages = new List<byte[]>();
-        var (status, line) = await _reader.ReadLineAsync(1024).AsTask().WaitAsync(TimeSpan.FromSeconds(20));
+        var (status, line) = await _reader.ReadLineAsync(1024).AsTask().WaitAsync(TimeSpan.FromSeconds(120));
         while (status == PacketStatus.Packet)
         {
-            status = await _reader.ReadAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(20));
+            status = await _reader.ReadAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(120));
             if (status == PacketStatus.Packet)
             {
                 messages.Add(_reader.Payload.ToArray());
@@ -255,16 +255,16 @@ internal sealed class ClearPeer
 
         await Pipe.Input.CompleteAsync();
         await Pipe.Output.CompleteAsync();
-        await Serving.WaitAsync(TimeSpan.FromSeconds(20));
+        await Serving.WaitAsync(TimeSpan.FromSeconds(120));
         return (Encoding.ASCII.GetString(line), messages);
     }
 
     public async Task<byte[]?> ReadAsync()
     {
-        var status = await _reader.ReadAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(20));
+        var status = await _reader.ReadAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(120));
         return status == PacketStatus.Packet ? _reader.Payload.ToArray() : null;
     }
 
     public async Task<string> ReadLineAsync() =>
-        Encoding.ASCII.GetString((await _reader.ReadLineAsync(1024).AsTask().WaitAsync(TimeSpan.FromSeconds(20))).Line);
+        Encoding.ASCII.GetString((await _reader.ReadLineAsync(1024).AsTask().WaitAsync(TimeSpan.FromSeconds(120))).Line);
 }
