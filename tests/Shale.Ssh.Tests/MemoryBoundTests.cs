@@ -83,7 +83,7 @@ public sealed class MemoryBoundTests
         Assert.Equal(serving.Count, server.Handler.UnauthenticatedCount);
 
         // A second for the grace, the rest for the last words to peers that don't read.
-        for (var i = 0; i < 200 && !serving.All(t => t.IsCompleted); i++)
+        for (var i = 0; i < 3000 && !serving.All(t => t.IsCompleted); i++)
         {
             time.Advance(TimeSpan.FromSeconds(1));
             await Task.Delay(20);

@@ -195,7 +195,7 @@ public sealed class OpenSshSessionTests : IAsyncLifetime
         await using var server = await TestServer.StartAsync(o => o.MaxStartups = new(60, 100, 60));
         using var client = new OpenSshClient(server);
         var runs = await Task.WhenAll(Enumerable.Range(0, 50).Select(i =>
-            client.SshAsync(["-o", "KexAlgorithms=curve25519-sha256"], [$"head -c 100000 /dev/zero; exit {i}"], timeoutSeconds: 90)));
+            client.SshAsync(["-o", "KexAlgorithms=curve25519-sha256"], [$"head -c 100000 /dev/zero; exit {i}"], timeoutSeconds: 120)));
         for (var i = 0; i < runs.Length; i++)
         {
             Assert.True(runs[i].ExitCode == i && runs[i].Output.Length == 100_000, runs[i].Error);

@@ -94,7 +94,7 @@ internal sealed class OpenSshClient : IDisposable
     private static string Tail(string text) => text.Length > 2000 ? text[^2000..] : text;
 
     /// <summary>Runs ssh to the server. Options given here go before the fixture's own.</summary>
-    public Task<ProgramResult> SshAsync(string[] options, string[] command, Stream? input = null, int timeoutSeconds = 30) =>
+    public Task<ProgramResult> SshAsync(string[] options, string[] command, Stream? input = null, int timeoutSeconds = 120) =>
         RunProgramAsync("ssh", [.. options, .. Options, "user@127.0.0.1", .. command], input, TimeSpan.FromSeconds(timeoutSeconds));
 
     /// <summary>Starts ssh and leaves it running.</summary>
