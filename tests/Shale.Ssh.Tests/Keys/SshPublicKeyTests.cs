@@ -121,13 +121,13 @@ public sealed class SshPublicKeyTests : IDisposable
         signature.AsSpan().Fill(0xaa);
         var blob = SshKeygen.Strings("rsa-sha2-512", signature);
         Assert.Equal(SignatureCheck.Bad, key.Verify([], blob, "rsa-sha2-512"));
-        var best = Enumerable.Range(0, 3).Min(_ =>
+        var best = Enumerable.Range(0, 20).Min(_ =>
         {
             var start = Stopwatch.GetTimestamp();
             Assert.Equal(SignatureCheck.Bad, key.Verify([], blob, "rsa-sha2-512"));
             return Stopwatch.GetElapsedTime(start);
         });
-        Assert.True(best < TimeSpan.FromSeconds(2), $"{best.TotalMilliseconds} ms");
+        Assert.True(best < TimeSpan.FromMilliseconds(250), $"{best.TotalMilliseconds} ms");
     }
 
     [Fact]
