@@ -42,7 +42,9 @@ public sealed class AgentForwardingTests : IAsyncLifetime
     {
         _gateway = await GatewayProcess.StartAsync();
         _agent = Process.Start(new ProcessStartInfo("ssh-agent", ["-D", "-a", Path.Combine(_gateway.Folder, "agent")]) { RedirectStandardOutput = true })!;
-        var added = await Cli.RunAsync("bash", ["-c", $"for i in $(seq 100); do [ -S $SSH_AUTH_SOCK ] && break; sleep 0.1; done; ssh-add -q {_gateway.Folder}/id"], environment: Environment);
+
+        // Its socket is there before it listens: until ssh-add reaches it (2: it does not).
+        var added = await Cli.RunAsync("bash", ["-c", $"for i in $(seq 600); do ssh-add -l >/dev/null 2>&1; [ $? -ne 2 ] && break; sleep 0.1; done; ssh-add -q {_gateway.Folder}/id"], environment: Environment);
         Assert.True(added.ExitCode == 0, added.Error);
         _allowed = await _gateway.LeaseAsync("--image=shale/debian:12", "--allow_agent_forwarding");
         _plain = await _gateway.LeaseAsync("--image=shale/debian:12");

@@ -110,7 +110,7 @@ public sealed class ConnectionAttackTests
         }
 
         Assert.All(answers, a => Assert.Equal(answers[0], a));
-        Assert.All(shortest, t => Assert.InRange(t, 4, 5_000));
+        Assert.All(shortest, t => Assert.InRange(t, 5, 60_000));
     }
 
     [Fact]

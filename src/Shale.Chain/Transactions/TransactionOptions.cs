@@ -87,6 +87,9 @@ public enum TransactionStage
     /// <summary>Not mined for long: signed again with the same nonce and a higher price.</summary>
     PriceRaised,
 
+    /// <summary>Not mined for long, and its price can't be raised within the limit: waited for as it is.</summary>
+    PriceAtLimit,
+
     /// <summary>In a block.</summary>
     Mined,
 

@@ -205,7 +205,7 @@ internal sealed class TransactionWatch(
         {
             if (!limitSaid)
             {
-                Report(TransactionStage.Sent, $"Not mined for long, and its price cannot be raised within the limit: {stuck.Description}. Waiting on");
+                Report(TransactionStage.PriceAtLimit, $"Not mined for long, and its price cannot be raised within the limit: {stuck.Description}. Waiting on");
             }
 
             limitSaid = true;

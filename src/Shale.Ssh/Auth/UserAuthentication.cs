@@ -243,7 +243,11 @@ internal sealed class UserAuthentication(SshTransport transport, SshServerOption
 
         try
         {
-            await Task.Delay(target - elapsed, options.TimeProvider, transport.Closed);
+            // Timers count in whole milliseconds and may fire before their time: never less than the target.
+            for (; elapsed < target; elapsed = options.TimeProvider.GetElapsedTime(started))
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(Math.Ceiling((target - elapsed).TotalMilliseconds)), options.TimeProvider, transport.Closed);
+            }
         }
         catch (OperationCanceledException)
         {

@@ -95,7 +95,7 @@ internal sealed class SshGateway : IUserAuthenticator, ISessionHandler, IConnect
 
         // "pay N": runs until N charges were paid, as a shell would while they are.
         int wanted = Paid + int.Parse(System.Text.Encoding.UTF8.GetString(session.Command.Span).Split(' ')[1]);
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         while (Paid < wanted && !patience.IsCancellationRequested && !cancellationToken.IsCancellationRequested && !charging.IsCompleted)
         {
             await Task.Delay(20, CancellationToken.None);

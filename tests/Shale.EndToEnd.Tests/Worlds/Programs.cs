@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 
 namespace Shale.EndToEnd.Tests.Worlds;
 
@@ -27,18 +28,29 @@ internal static class Programs
         using var process = Process.Start(Start(program, arguments, environment))!;
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(Seconds));
         process.StandardInput.Close();
-        var output = process.StandardOutput.ReadToEndAsync(limit.Token);
-        var error = process.StandardError.ReadToEndAsync(limit.Token);
+        var (output, error) = (new StringBuilder(), new StringBuilder());
+        var read = Task.WhenAll(ReadAsync(process.StandardOutput, output, limit.Token), ReadAsync(process.StandardError, error, limit.Token));
         var command = $"{Path.GetFileName(program)} {string.Join(' ', arguments)}";
         try
         {
             await process.WaitForExitAsync(limit.Token);
-            return new Outcome(command, process.ExitCode, await output, await error);
+            await read;
+            return new Outcome(command, process.ExitCode, output.ToString(), error.ToString());
         }
         catch (OperationCanceledException)
         {
+            var ended = process.HasExited;
             process.Kill(entireProcessTree: true);
-            throw new TimeoutException($"{command} did not end within {Seconds} s.");
+            throw new TimeoutException($"{command} {(ended ? "ended, and what it started holds its output" : "did not end")} within {Seconds} s. It said so far:\n{output}{error}");
+        }
+
+        static async Task ReadAsync(StreamReader from, StringBuilder into, CancellationToken cancellation)
+        {
+            var buffer = new char[4096];
+            for (int count; (count = await from.ReadAsync(buffer, cancellation)) > 0;)
+            {
+                into.Append(buffer, 0, count);
+            }
         }
     }
 
