@@ -21,6 +21,9 @@ public readonly record struct BabyJubjubPoint(Fr X, Fr Y)
     /// <summary>The coefficient d.</summary>
     public const ulong D = 168696;
 
+    // Points that are decompressed at once: 8 KiB on the stack, and 64 share an inversion.
+    private const int BlockSize = 64;
+
     private static readonly Fr CoefficientA = Fr.FromUInt64(A);
     private static readonly Fr CoefficientD = Fr.FromUInt64(D);
 
@@ -66,25 +69,27 @@ public readonly record struct BabyJubjubPoint(Fr X, Fr Y)
     /// <param name="valid">What <see cref="TryDecompress"/> would return for each; a point that is not valid is the default.</param>
     internal static void DecompressMany(ReadOnlySpan<byte> bytes, Span<BabyJubjubPoint> points, Span<bool> valid)
     {
-        var y = new Fr[points.Length];
-        var negative = new bool[points.Length];
-        var squares = new Fr[points.Length];
-        var denominators = new Fr[points.Length];
-        for (int i = 0; i < points.Length; i++)
+        Span<Fr> y = stackalloc Fr[Math.Min(BlockSize, points.Length)];
+        Span<Fr> squares = stackalloc Fr[y.Length], powers = stackalloc Fr[y.Length], denominators = stackalloc Fr[y.Length];
+        Span<bool> negative = stackalloc bool[y.Length];
+        for (int start = 0; start < points.Length; start += BlockSize)
         {
-            valid[i] = TryReadY(bytes.Slice(CompressedSize * i, CompressedSize), out y[i], out negative[i]);
-            squares[i] = XSquared(y[i], out denominators[i]);
-        }
+            int count = Math.Min(BlockSize, points.Length - start);
+            for (int i = 0; i < count; i++)
+            {
+                valid[start + i] = TryReadY(bytes.Slice(CompressedSize * (start + i), CompressedSize), out y[i], out negative[i]);
+                powers[i] = squares[i] = XSquared(y[i], out denominators[i]);
+            }
 
-        Fr[] powers = [.. squares];
-        FrSquareRoot.Prepare(powers);
-        Fr.BatchInverse(denominators);
-        for (int i = 0; i < points.Length; i++)
-        {
-            points[i] = default;
-            valid[i] = valid[i] &&
-                FrSquareRoot.TryCompute(squares[i].Limbs, powers[i].Limbs, out Limbs4 root) &&
-                TryFinish(Fr.FromMontgomeryLimbs(root) * denominators[i], y[i], negative[i], out points[i]);
+            FrSquareRoot.Prepare(powers[..count]);
+            Fr.BatchInverse(denominators[..count]);
+            for (int i = 0; i < count; i++)
+            {
+                points[start + i] = default;
+                valid[start + i] = valid[start + i] &&
+                    FrSquareRoot.TryCompute(squares[i].Limbs, powers[i].Limbs, out Limbs4 root) &&
+                    TryFinish(Fr.FromMontgomeryLimbs(root) * denominators[i], y[i], negative[i], out points[start + i]);
+            }
         }
     }
 

@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-using System.Security.Cryptography;
 using Shale.Bn254.Fields;
 
 namespace Shale.Bn254.BabyJubjub;
@@ -44,77 +42,14 @@ public static class EdDsa
         Verify(key, message, parsed);
 
     /// <summary>
-    /// Verifies many signatures by one random linear combination with 128-bit coefficients: true when all are good; a bad one
-    /// passes with probability at most 2^−128. Accepts exactly what <see cref="Verify(EdDsaPublicKey, in Fr, in EdDsaSignature)"/>
-    /// accepts: R8 is tested for the subgroup one by one, since torsion can cancel in a combination.
+    /// Verifies many signatures by one random linear combination: true when all are good. <see cref="EdDsaBatch"/> says how sure that
+    /// is, and saves the memory where many batches are verified.
     /// </summary>
     public static bool VerifyBatch(ReadOnlySpan<EdDsaBatchEntry> entries)
     {
-        if (entries.IsEmpty)
-        {
-            return true;
-        }
-
-        // Signatures under one key share its term: Σ z·h per key.
-        var keys = new Dictionary<EdDsaPublicKey, int>();
-        var keyPoints = new List<AffineCachedPoint>();
-        var keyScalars = new List<BabyJubjubScalar>();
-        var commitments = new AffineCachedPoint[entries.Length];
-        var coefficients = new Limbs4[entries.Length];
-        var points = new BabyJubjubPoint[entries.Length];
-        var hashInputs = new Fr[5 * entries.Length];
-        var challenges = new Fr[entries.Length];
-        BabyJubjubScalar response = default;
-        for (int i = 0; i < entries.Length; i++)
-        {
-            BabyJubjubPoint r8 = points[i] = entries[i].Signature.R8, a = entries[i].PublicKey.Point;
-            if (r8.IsIdentity || !r8.IsOnCurve())
-            {
-                return false;
-            }
-
-            (hashInputs[5 * i], hashInputs[(5 * i) + 1]) = (r8.X, r8.Y);
-            (hashInputs[(5 * i) + 2], hashInputs[(5 * i) + 3]) = (a.X, a.Y);
-            hashInputs[(5 * i) + 4] = entries[i].Message;
-        }
-
-        if (!SubgroupTest.AreInSubgroup(points))
-        {
-            return false;
-        }
-
-        Poseidon.Poseidon.HashMany(hashInputs, 5, challenges);
-        Span<ulong> random = stackalloc ulong[2];
-        for (int i = 0; i < entries.Length; i++)
-        {
-            ref readonly EdDsaBatchEntry entry = ref entries[i];
-            RandomNumberGenerator.Fill(MemoryMarshal.AsBytes(random));
-            BabyJubjubScalar coefficient = BabyJubjubScalar.FromUInt128(new UInt128(random[1], random[0]));
-            coefficients[i] = new Limbs4(random[0], random[1], 0, 0);
-            commitments[i] = ExtendedPoint.FromAffine(points[i]).ToAffineCached(Fr.One);
-            response += coefficient * entry.Signature.S;
-            BabyJubjubScalar weight = coefficient * BabyJubjubScalar.FromFr(challenges[i]);
-            if (keys.TryGetValue(entry.PublicKey, out int known))
-            {
-                keyScalars[known] += weight;
-            }
-            else
-            {
-                keys.Add(entry.PublicKey, keyPoints.Count);
-                keyPoints.Add(entry.PublicKey.OddMultiples[0]);
-                keyScalars.Add(weight);
-            }
-        }
-
-        var keyLimbs = new Limbs4[keyScalars.Count];
-        for (int i = 0; i < keyLimbs.Length; i++)
-        {
-            keyLimbs[i] = keyScalars[i].ToCanonicalLimbs();
-        }
-
-        ExtendedPoint right = MultiScalar.Sum(commitments, coefficients, 128)
-            .Add(MultiScalar.Sum([.. keyPoints], keyLimbs, 251));
-        return FixedBase.Multiply(response).Add(right.Negate()).IsIdentity;
+        var batch = new EdDsaBatch(entries.Length);
+        batch.Add(entries);
+        return batch.Verify();
     }
 
     /// <summary>h, reduced modulo l.</summary>

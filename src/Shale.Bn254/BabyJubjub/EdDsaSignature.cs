@@ -10,6 +10,9 @@ public readonly record struct EdDsaSignature(BabyJubjubPoint R8, BabyJubjubScala
     /// <summary>Bytes of an encoded signature: R8 compressed, then S, least significant byte first (circomlibjs <c>packSignature</c>).</summary>
     public const int Size = 64;
 
+    // Signatures that are read at once: 6 KiB on the stack.
+    private const int BlockSize = 64;
+
     /// <summary>False for another length, an R8 that is no canonical encoding of a point on the curve, and S ≥ l.</summary>
     public static bool TryRead(ReadOnlySpan<byte> bytes, out EdDsaSignature signature)
     {
@@ -37,18 +40,23 @@ public readonly record struct EdDsaSignature(BabyJubjubPoint R8, BabyJubjubScala
             throw new ArgumentException("Each signature has 64 bytes and one answer.", nameof(bytes));
         }
 
-        byte[] encoded = new byte[BabyJubjubPoint.CompressedSize * signatures.Length];
-        for (int i = 0; i < signatures.Length; i++)
+        Span<byte> encoded = stackalloc byte[BabyJubjubPoint.CompressedSize * Math.Min(BlockSize, signatures.Length)];
+        Span<BabyJubjubPoint> points = stackalloc BabyJubjubPoint[Math.Min(BlockSize, signatures.Length)];
+        for (int start = 0; start < signatures.Length; start += BlockSize)
         {
-            bytes.Slice(Size * i, 32).CopyTo(encoded.AsSpan(32 * i));
-        }
+            int count = Math.Min(BlockSize, signatures.Length - start);
+            for (int i = 0; i < count; i++)
+            {
+                bytes.Slice(Size * (start + i), 32).CopyTo(encoded[(32 * i)..]);
+            }
 
-        var points = new BabyJubjubPoint[signatures.Length];
-        BabyJubjubPoint.DecompressMany(encoded, points, valid);
-        for (int i = 0; i < signatures.Length; i++)
-        {
-            valid[i] &= BabyJubjubScalar.TryFromBytes(bytes.Slice((Size * i) + 32, 32), out BabyJubjubScalar s);
-            signatures[i] = valid[i] ? new EdDsaSignature(points[i], s) : default;
+            BabyJubjubPoint.DecompressMany(encoded[..(32 * count)], points[..count], valid.Slice(start, count));
+            for (int i = 0; i < count; i++)
+            {
+                ref bool good = ref valid[start + i];
+                good &= BabyJubjubScalar.TryFromBytes(bytes.Slice((Size * (start + i)) + 32, 32), out BabyJubjubScalar s);
+                signatures[start + i] = good ? new EdDsaSignature(points[i], s) : default;
+            }
         }
     }
 

@@ -46,9 +46,10 @@ internal static class MultiScalar
     }
 
     /// <summary>
-    /// Pippenger's buckets. <paramref name="scalars"/> are plain integers below 2^<paramref name="bits"/>, one per point.
+    /// Pippenger's buckets. <paramref name="scalars"/> are plain integers below 2^<paramref name="bits"/>, one per point; the buckets are
+    /// the caller's, and grow where they are too few.
     /// </summary>
-    public static ExtendedPoint Sum(ReadOnlySpan<AffineCachedPoint> points, ReadOnlySpan<Limbs4> scalars, int bits)
+    public static ExtendedPoint Sum(ReadOnlySpan<AffineCachedPoint> points, ReadOnlySpan<Limbs4> scalars, int bits, ref ExtendedPoint[] space)
     {
         int window = points.Length switch
         {
@@ -60,7 +61,13 @@ internal static class MultiScalar
             < 3000 => 8,
             _ => 10,
         };
-        var buckets = new ExtendedPoint[(1 << window) - 1];
+        int count = (1 << window) - 1;
+        if (space.Length < count)
+        {
+            space = new ExtendedPoint[count];
+        }
+
+        Span<ExtendedPoint> buckets = space.AsSpan(0, count);
         ExtendedPoint result = ExtendedPoint.Identity;
         for (int low = (bits - 1) / window * window; low >= 0; low -= window)
         {
@@ -69,7 +76,7 @@ internal static class MultiScalar
                 result = result.Double();
             }
 
-            buckets.AsSpan().Fill(ExtendedPoint.Identity);
+            buckets.Fill(ExtendedPoint.Identity);
             for (int i = 0; i < points.Length; i++)
             {
                 int digit = Bits(scalars[i], low, window);

@@ -12,6 +12,9 @@ namespace Shale.Bn254.BabyJubjub;
 /// </summary>
 internal static class SubgroupTest
 {
+    // Values on the stack: 4 KiB.
+    private const int BlockSize = 128;
+
     private static readonly Constants Precomputed = Derive();
 
     /// <summary>(r − 1)/8.</summary>
@@ -34,19 +37,23 @@ internal static class SubgroupTest
     /// <summary>True when every point, on the curve, is in the subgroup; the exponentiations run four at a time.</summary>
     public static bool AreInSubgroup(ReadOnlySpan<BabyJubjubPoint> points)
     {
-        var values = new Fr[points.Length];
-        for (int i = 0; i < points.Length; i++)
+        Span<Fr> values = stackalloc Fr[Math.Min(BlockSize, points.Length)];
+        for (; !points.IsEmpty; points = points[values.Length..])
         {
-            // The neutral element is the only one with x = 0 that is; its 1 stays 1.
-            values[i] = points[i].X.IsZero ? points[i].IsIdentity ? Fr.One : Fr.Zero : TateNumerator(points[i]);
-        }
-
-        LanePower.Power(values, Exponent);
-        foreach (ref readonly Fr value in values.AsSpan())
-        {
-            if (value != Fr.One)
+            values = values[..Math.Min(values.Length, points.Length)];
+            for (int i = 0; i < values.Length; i++)
             {
-                return false;
+                // The neutral element is the only one with x = 0 that is; its 1 stays 1.
+                values[i] = points[i].X.IsZero ? points[i].IsIdentity ? Fr.One : Fr.Zero : TateNumerator(points[i]);
+            }
+
+            LanePower.Power(values, Exponent);
+            foreach (ref readonly Fr value in values)
+            {
+                if (value != Fr.One)
+                {
+                    return false;
+                }
             }
         }
 

@@ -91,7 +91,7 @@ internal static class AuditCommand
     /// <summary>The key that a gateway named when this machine's agent paid it: a witness that doesn't come from the log itself.</summary>
     private static async Task<NoteVerifier> KnownKeyAsync(ILogSource source, AgentFolder folder, CancellationToken cancellation)
     {
-        byte[] note = await source.ReadAsync("checkpoint", cancellation).ConfigureAwait(false)
+        byte[] note = await LogSource.ReadCheckpointAsync(source, cancellation).ConfigureAwait(false)
             ?? throw new CliError("There is no checkpoint: this is not a voucher log, or it was never published.", null, ExitCodes.NoInput);
         string origin = Encoding.UTF8.GetString(note).Split('\n')[0];
         if (Directory.Exists(folder.Vouchers))

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using Shale.Bn254.BabyJubjub;
 using Shale.Payments.Log;
@@ -38,8 +39,10 @@ internal sealed class LeaseAudit
     public AttoFil Settled { get; private set; }
 
     /// <summary>Checks an entry and takes it up. Each problem is a code and a sentence.</summary>
-    public void Apply(LogEntry entry, Action<string, string> problem)
+    /// <returns>The entry's meter statement; null where it has none, or none of this lease that can be read.</returns>
+    public MeterStatement? Apply(LogEntry entry, Action<string, string> problem)
     {
+        MeterStatement? statement = null;
         if (_closed && entry is not LeaseSettled)
         {
             problem("order", "an entry follows the lease's closing");
@@ -56,14 +59,14 @@ internal sealed class LeaseAudit
                 problem("order", "the lease is opened a second time");
                 break;
             case VoucherAccepted voucher:
-                ApplyVoucher(voucher, problem);
+                statement = ApplyVoucher(voucher, problem);
                 break;
             case LeasePauseChanged pause:
                 ApplyPause(pause, problem);
                 break;
             case LeaseClosed closed:
                 _closed = true;
-                ApplyStatement(closed.FinalStatement.Span, closed.UnixMilliseconds, problem, out _);
+                ApplyStatement(closed.FinalStatement.Span, closed.UnixMilliseconds, problem, out statement);
                 break;
             case LeaseSettled settled:
                 ApplySettled(settled, problem);
@@ -79,9 +82,10 @@ internal sealed class LeaseAudit
         }
 
         _time = Math.Max(_time, entry.UnixMilliseconds);
+        return statement;
     }
 
-    private void ApplyVoucher(VoucherAccepted accepted, Action<string, string> problem)
+    private MeterStatement? ApplyVoucher(VoucherAccepted accepted, Action<string, string> problem)
     {
         var voucher = accepted.Voucher.Voucher;
         if (Payer is null)
@@ -115,13 +119,15 @@ internal sealed class LeaseAudit
         }
 
         Authorised = AttoFil.Max(Authorised, voucher.Cumulative);
+        return statement;
     }
 
-    private bool ApplyStatement(ReadOnlySpan<byte> bytes, long time, Action<string, string> problem, out MeterStatement statement)
+    private bool ApplyStatement(ReadOnlySpan<byte> bytes, long time, Action<string, string> problem, [NotNullWhen(true)] out MeterStatement? statement)
     {
-        if (!MeterStatement.TryRead(bytes, out statement!) || statement.LeaseId != _terms.LeaseId)
+        if (!MeterStatement.TryRead(bytes, out statement) || statement.LeaseId != _terms.LeaseId)
         {
             problem("statement", "the meter statement can't be read, or is another lease's");
+            statement = null;
             return false;
         }
 

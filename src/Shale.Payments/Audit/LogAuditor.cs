@@ -2,6 +2,7 @@ using System.Text;
 using Shale.Payments.Log;
 using Shale.Payments.Metering;
 using Shale.Payments.Vouchers;
+using Shale.Wire;
 
 namespace Shale.Payments.Audit;
 
@@ -11,30 +12,37 @@ namespace Shale.Payments.Audit;
 /// </summary>
 public sealed class LogAuditor
 {
-    // A batch is one random linear combination, and every payment key in it costs a point of its own: long enough that hundreds of leases in turn cost little beside their vouchers.
-    private const int BatchSize = 4096;
-
-    // How far back a statement's checkpoint may lie: 2 MiB of roots. A gateway names its newest, some entries back.
-    private const int RootWindow = 1 << 16;
-
     private readonly ILogSource _source;
     private readonly AuditOptions _options;
     private readonly Dictionary<ulong, LeaseAudit> _leases = [];
     private readonly List<LeaseSettled> _settlements = [];
     private readonly List<AuditFinding> _findings = [];
-    private readonly MerkleHash[] _roots = new MerkleHash[RootWindow];
     private readonly MerkleFrontier _frontier = new();
-    private readonly List<MerkleHash> _tileRoots = [];
-    private readonly List<Task> _verifying = [];
-    private List<(long Entry, VoucherCheck Check)> _batch = new(BatchSize);
+    private readonly RecentRoots _roots = new();
+    private readonly SignatureChecks _signatures;
+
+    // The hashes of each level's last tile, as they come up.
+    private readonly List<MerkleHash>[] _tiles = [.. Enumerable.Range(0, TilePath.MaxLevels).Select(_ => new List<MerkleHash>(TilePath.Width))];
+    private readonly PooledBufferWriter _tile = LogSource.Buffer();
     private readonly List<AuditedResult> _results = [];
+
+    // The two that every entry asks for: made once, not for each.
+    private readonly Action<int, long, MerkleHash> _completed;
+    private readonly Action<string, string> _problem;
+    private (long Index, ulong Lease) _checking;
     private long _resultCount;
     private long _findingCount;
     private long _vouchers;
     private long _uncheckedRoots;
     private long _chainSettlements;
 
-    private LogAuditor(ILogSource source, AuditOptions options) => (_source, _options) = (source, options);
+    private LogAuditor(ILogSource source, AuditOptions options)
+    {
+        (_source, _options) = (source, options);
+        _signatures = new SignatureChecks((entry, lease) => Find("signature", entry, lease, "the voucher's signature is not the payment key's"));
+        _problem = (code, message) => Find(code, _checking.Index, _checking.Lease, message);
+        _completed = Completed;
+    }
 
     /// <summary>Audits a log.</summary>
     /// <param name="source">The log.</param>
@@ -48,7 +56,9 @@ public sealed class LogAuditor
 
     private async Task<AuditReport> RunAsync(NoteVerifier verifier, IProgress<long>? progress, CancellationToken cancellation)
     {
-        var note = await _source.ReadAsync("checkpoint", cancellation).ConfigureAwait(false)
+        using var tile = _tile;
+        using var entries = new LogBundle();
+        var note = await LogSource.ReadCheckpointAsync(_source, cancellation).ConfigureAwait(false)
             ?? throw new IOException("There is no checkpoint: this is not a voucher log, or it was never published.");
         if (!Checkpoint.TryOpen(Encoding.UTF8.GetString(note), verifier, out var checkpoint))
         {
@@ -57,50 +67,39 @@ public sealed class LogAuditor
         }
 
         var earlier = OpenEarlier(verifier, checkpoint);
-        var leaves = new List<MerkleHash>(TilePath.Width);
         for (long bundle = 0; bundle * TilePath.Width < checkpoint.Size; bundle++)
         {
             var width = (int)Math.Min(TilePath.Width, checkpoint.Size - (bundle * TilePath.Width));
-            var entries = await LogSource.ReadBundleAsync(_source, bundle, width, cancellation).ConfigureAwait(false);
-            if (entries is null)
+            if (!await entries.TryReadAsync(_source, bundle, width, cancellation).ConfigureAwait(false))
             {
                 Find("missing", bundle * TilePath.Width, null, $"the entries from {bundle * TilePath.Width} on are missing or malformed ({TilePath.Entries(bundle, width)})");
-                await Task.WhenAll(_verifying).ConfigureAwait(false);
+                await _signatures.CompleteAsync(cancellation).ConfigureAwait(false);
                 return Report(checkpoint);
             }
 
-            leaves.Clear();
-            foreach (var entry in entries)
+            for (var i = 0; i < entries.Count; i++)
             {
                 CheckEarlier(earlier);
-                _roots[_frontier.Size % RootWindow] = _frontier.Root();
-                Check(_frontier.Size, entry.Span);
-                leaves.Add(MerkleHash.Leaf(entry.Span));
-                _frontier.Append(leaves[^1]);
-                if (_batch.Count == BatchSize)
+                Check(_frontier.Size, entries[i]);
+                _frontier.Append(MerkleHash.Leaf(entries[i]), _completed);
+                if (_signatures.IsFull)
                 {
-                    await VerifyBatchAsync(cancellation).ConfigureAwait(false);
+                    await _signatures.StartAsync(cancellation).ConfigureAwait(false);
                 }
             }
 
-            await CheckTileAsync(0, bundle, leaves, cancellation).ConfigureAwait(false);
-            if (width == TilePath.Width)
-            {
-                _tileRoots.Add(Root(leaves));
-            }
-
+            await CheckTilesAsync(TilePath.Width, cancellation).ConfigureAwait(false);
             progress?.Report(_frontier.Size);
         }
 
         CheckEarlier(earlier);
-        await VerifyBatchAsync(cancellation).ConfigureAwait(false);
-        await Task.WhenAll(_verifying).ConfigureAwait(false);
+        await CheckTilesAsync(1, cancellation).ConfigureAwait(false);
+        await _signatures.CompleteAsync(cancellation).ConfigureAwait(false);
         if (_frontier.Root() != checkpoint.Root)
         {
             Find("root", null, null, $"the entries have root {_frontier.Root()}, the signed checkpoint says {checkpoint.Root}: an entry was changed, added or removed");
         }
 
-        await CheckUpperTilesAsync(cancellation).ConfigureAwait(false);
         await CheckChainAsync(cancellation).ConfigureAwait(false);
         return Report(checkpoint);
     }
@@ -142,7 +141,7 @@ public sealed class LogAuditor
             return;
         }
 
-        void Problem(string code, string message) => Find(code, index, entry.LeaseId, message);
+        _checking = (index, entry.LeaseId);
         if (!_leases.TryGetValue(entry.LeaseId, out var lease))
         {
             if (entry is LeaseOpened opened)
@@ -151,85 +150,76 @@ public sealed class LogAuditor
             }
             else
             {
-                Problem("order", "the lease was never opened");
+                _problem("order", "the lease was never opened");
             }
 
             return;
         }
 
-        lease.Apply(entry, Problem);
-        if (entry is LeaseClosed closed && MeterStatement.TryRead(closed.FinalStatement.Span, out var final))
+        var statement = lease.Apply(entry, _problem);
+        switch (entry)
         {
-            _resultCount += final.Results.Length;
-            _results.AddRange(final.Results.Take(AuditReport.MaxResults - _results.Count).Select(cid => new AuditedResult(entry.LeaseId, cid.AsMemory())));
-        }
+            case VoucherAccepted voucher:
+                _vouchers++;
+                if (statement is not null)
+                {
+                    CheckStatementRoot(index, statement);
+                }
 
-        if (entry is VoucherAccepted voucher)
-        {
-            _vouchers++;
-            CheckStatementRoot(index, voucher);
-            if (lease.Payer is { } payer)
-            {
-                _batch.Add((index, new VoucherCheck(voucher.Voucher, payer, lease.Domain)));
-            }
-        }
-        else if (entry is LeaseSettled settled)
-        {
-            _settlements.Add(settled);
+                if (lease.Payer is { } payer)
+                {
+                    _signatures.Add(index, new VoucherCheck(voucher.Voucher, payer, lease.Domain));
+                }
+
+                break;
+            case LeaseClosed when statement is not null:
+                _resultCount += statement.Results.Length;
+                _results.AddRange(statement.Results.Take(AuditReport.MaxResults - _results.Count).Select(cid => new AuditedResult(entry.LeaseId, cid.AsMemory())));
+                break;
+            case LeaseSettled settled:
+                _settlements.Add(settled);
+                break;
         }
     }
 
     /// <summary>The checkpoint that a client was shown with its charge must be one of this log's own.</summary>
-    private void CheckStatementRoot(long index, VoucherAccepted voucher)
+    private void CheckStatementRoot(long index, MeterStatement statement)
     {
-        if (!MeterStatement.TryRead(voucher.Statement.Span, out var statement))
-        {
-            return;
-        }
-
         var size = (long)Math.Min(statement.LogSize, long.MaxValue);
         if (size > index)
         {
-            Find("fork", index, voucher.LeaseId, $"the client was shown a log of {size} entries before it had them");
+            _problem("fork", $"the client was shown a log of {size} entries before it had them");
         }
-        else if (size <= index - RootWindow)
+        else if (size <= index - RecentRoots.Window)
         {
             _uncheckedRoots++;
         }
-        else if (_roots[size % RootWindow] != statement.LogRoot)
+        else if (_roots.At(size) != statement.LogRoot)
         {
-            Find("fork", index, voucher.LeaseId, $"the client was shown another log: its root at {size} entries is not this log's");
+            _problem("fork", $"the client was shown another log: its root at {size} entries is not this log's");
         }
     }
 
-    private async Task VerifyBatchAsync(CancellationToken cancellation)
+    private void Completed(int height, long index, MerkleHash hash)
     {
-        if (_batch.Count == 0)
+        _roots.Add(height, index, hash);
+        if (height % 8 == 0)
         {
-            return;
+            _tiles[height / 8].Add(hash);
         }
-
-        var batch = _batch;
-        _batch = new List<(long, VoucherCheck)>(BatchSize);
-        while (_verifying.Count >= Environment.ProcessorCount)
-        {
-            _verifying.Remove(await Task.WhenAny(_verifying).ConfigureAwait(false));
-        }
-
-        _verifying.Add(Task.Run(() => VerifyBatch(batch), cancellation));
     }
 
-    private void VerifyBatch(List<(long Entry, VoucherCheck Check)> batch)
+    /// <summary>Checks the tiles of all levels that have at least so many hashes: full ones as they fill up, the others at the end.</summary>
+    private async Task CheckTilesAsync(int width, CancellationToken cancellation)
     {
-        var checks = batch.ConvertAll(b => b.Check).ToArray();
-        if (VoucherBatch.Verify(checks))
+        for (var level = 0; level < _tiles.Length; level++)
         {
-            return;
-        }
-
-        foreach (var bad in VoucherBatch.FindInvalid(checks))
-        {
-            Find("signature", batch[bad].Entry, checks[bad].Voucher.Voucher.LeaseId, "the voucher's signature is not the payment key's");
+            var tile = _tiles[level];
+            if (tile.Count >= width)
+            {
+                await CheckTileAsync(level, ((_frontier.Size >> (8 * level)) - 1) / TilePath.Width, tile, cancellation).ConfigureAwait(false);
+                tile.Clear();
+            }
         }
     }
 
@@ -237,50 +227,19 @@ public sealed class LogAuditor
     private async Task CheckTileAsync(int level, long index, List<MerkleHash> expected, CancellationToken cancellation)
     {
         var path = TilePath.Hashes(level, index, expected.Count);
-        var bytes = await _source.ReadAsync(path, cancellation).ConfigureAwait(false)
-            ?? await _source.ReadAsync(TilePath.Hashes(level, index), cancellation).ConfigureAwait(false);
-        var fits = bytes is not null && bytes.Length >= expected.Count * MerkleHash.Size;
+        _tile.Clear();
+        var fits = (await _source.TryReadAsync(path, _tile, cancellation).ConfigureAwait(false) ||
+            await _source.TryReadAsync(TilePath.Hashes(level, index), _tile, cancellation).ConfigureAwait(false)) &&
+            _tile.WrittenCount >= expected.Count * MerkleHash.Size;
         for (var i = 0; fits && i < expected.Count; i++)
         {
-            fits = new MerkleHash(bytes.AsSpan(i * MerkleHash.Size, MerkleHash.Size)) == expected[i];
+            fits = new MerkleHash(_tile.WrittenSpan.Slice(i * MerkleHash.Size, MerkleHash.Size)) == expected[i];
         }
 
         if (!fits)
         {
             Find("tile", index * TilePath.Width << (8 * level), null, $"the tile {path} is missing or does not fit the entries");
         }
-    }
-
-    /// <summary>Levels above the first, each from the one below.</summary>
-    private async Task CheckUpperTilesAsync(CancellationToken cancellation)
-    {
-        var below = _tileRoots;
-        for (var level = 1; below.Count > 0; level++)
-        {
-            var above = new List<MerkleHash>();
-            for (var first = 0; first < below.Count; first += TilePath.Width)
-            {
-                var tile = below.GetRange(first, Math.Min(TilePath.Width, below.Count - first));
-                await CheckTileAsync(level, first / TilePath.Width, tile, cancellation).ConfigureAwait(false);
-                if (tile.Count == TilePath.Width)
-                {
-                    above.Add(Root(tile));
-                }
-            }
-
-            below = above;
-        }
-    }
-
-    private static MerkleHash Root(List<MerkleHash> hashes)
-    {
-        var tree = new MerkleFrontier();
-        foreach (var hash in hashes)
-        {
-            tree.Append(hash);
-        }
-
-        return tree.Root();
     }
 
     private async Task CheckChainAsync(CancellationToken cancellation)

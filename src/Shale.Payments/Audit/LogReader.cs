@@ -17,7 +17,7 @@ public static class LogReader
     {
         ArgumentNullException.ThrowIfNull(source);
         ArgumentOutOfRangeException.ThrowIfNegative(from);
-        if (await source.ReadAsync("checkpoint", cancellation).ConfigureAwait(false) is not { } note)
+        if (await LogSource.ReadCheckpointAsync(source, cancellation).ConfigureAwait(false) is not { } note)
         {
             yield break;
         }
@@ -27,15 +27,19 @@ public static class LogReader
             throw new IOException($"The voucher log's checkpoint is not one that {verifier.Name} signed.");
         }
 
+        using var entries = new LogBundle();
         for (var bundle = from / TilePath.Width; bundle * TilePath.Width < checkpoint.Size; bundle++)
         {
             var first = bundle * TilePath.Width;
             var width = (int)Math.Min(TilePath.Width, checkpoint.Size - first);
-            var entries = await LogSource.ReadBundleAsync(source, bundle, width, cancellation).ConfigureAwait(false)
-                ?? throw new IOException($"The voucher log's entries from {first} on are missing or malformed.");
+            if (!await entries.TryReadAsync(source, bundle, width, cancellation).ConfigureAwait(false))
+            {
+                throw new IOException($"The voucher log's entries from {first} on are missing or malformed.");
+            }
+
             for (var i = (int)Math.Max(0, from - first); i < entries.Count; i++)
             {
-                yield return LogEntry.TryRead(entries[i].Span, out var entry)
+                yield return LogEntry.TryRead(entries[i], out var entry)
                     ? (first + i, entry)
                     : throw new IOException($"The voucher log's entry {first + i} can't be read.");
             }

@@ -1,52 +1,100 @@
+using System.Buffers;
 using System.Net;
 using Shale.Payments.Log;
+using Shale.Wire;
 
 namespace Shale.Payments.Audit;
 
 /// <summary>Where a log is read from: a folder, or a URL that serves one (C2SP tlog-tiles).</summary>
 public interface ILogSource
 {
-    /// <summary>Reads a file of the log by its path; null where there is none.</summary>
+    /// <summary>Reads a file of the log by its path; false where there is none, and nothing is written then.</summary>
     /// <exception cref="IOException">It can't be read, or is larger than any file of a log.</exception>
-    ValueTask<byte[]?> ReadAsync(string path, CancellationToken cancellation);
+    ValueTask<bool> TryReadAsync(string path, IBufferWriter<byte> destination, CancellationToken cancellation);
 }
 
 /// <summary>A log in a folder.</summary>
 public sealed class FolderLogSource(string folder) : ILogSource
 {
     /// <inheritdoc/>
-    public async ValueTask<byte[]?> ReadAsync(string path, CancellationToken cancellation)
+    public async ValueTask<bool> TryReadAsync(string path, IBufferWriter<byte> destination, CancellationToken cancellation)
     {
+        ArgumentNullException.ThrowIfNull(destination);
         var full = Path.Combine(folder, path);
         if (!File.Exists(full))
         {
-            return null;
+            return false;
         }
 
-        return new FileInfo(full).Length <= LogSource.MaxFileBytes
-            ? await File.ReadAllBytesAsync(full, cancellation).ConfigureAwait(false)
-            : throw new IOException($"{full} is larger than any file of a log.");
+        try
+        {
+            using var file = File.OpenHandle(full, options: FileOptions.Asynchronous);
+            var length = RandomAccess.GetLength(file);
+            if (length > LogSource.MaxFileBytes)
+            {
+                throw new IOException($"{full} is larger than any file of a log.");
+            }
+
+            for (long at = 0; at < length;)
+            {
+                var memory = destination.GetMemory((int)(length - at))[..(int)(length - at)];
+                var read = await RandomAccess.ReadAsync(file, memory, at, cancellation).ConfigureAwait(false);
+                if (read == 0)
+                {
+                    break;
+                }
+
+                destination.Advance(read);
+                at += read;
+            }
+
+            return true;
+        }
+        catch (Exception gone) when (gone is FileNotFoundException or DirectoryNotFoundException)
+        {
+            // A partial tile goes when the full one is there.
+            return false;
+        }
     }
 }
 
 /// <summary>A log behind a URL.</summary>
 public sealed class HttpLogSource(HttpClient http, Uri root) : ILogSource
 {
+    private const int ReadSize = 32 * 1024;
+
     /// <inheritdoc/>
-    public async ValueTask<byte[]?> ReadAsync(string path, CancellationToken cancellation)
+    public async ValueTask<bool> TryReadAsync(string path, IBufferWriter<byte> destination, CancellationToken cancellation)
     {
+        ArgumentNullException.ThrowIfNull(destination);
         var address = new Uri(root.AbsoluteUri.TrimEnd('/') + "/" + path);
         try
         {
             using var answer = await http.GetAsync(address, HttpCompletionOption.ResponseHeadersRead, cancellation).ConfigureAwait(false);
             if (answer.StatusCode == HttpStatusCode.NotFound)
             {
-                return null;
+                return false;
             }
 
             answer.EnsureSuccessStatusCode();
-            await answer.Content.LoadIntoBufferAsync(LogSource.MaxFileBytes, cancellation).ConfigureAwait(false);
-            return await answer.Content.ReadAsByteArrayAsync(cancellation).ConfigureAwait(false);
+            var content = await answer.Content.ReadAsStreamAsync(cancellation).ConfigureAwait(false);
+            await using var closing = content.ConfigureAwait(false);
+            for (var total = 0; ;)
+            {
+                var read = await content.ReadAsync(destination.GetMemory(ReadSize)[..ReadSize], cancellation).ConfigureAwait(false);
+                total += read;
+                if (total > LogSource.MaxFileBytes)
+                {
+                    throw new IOException($"{address} is larger than any file of a log.");
+                }
+
+                if (read == 0)
+                {
+                    return true;
+                }
+
+                destination.Advance(read);
+            }
         }
         catch (HttpRequestException cause)
         {
@@ -55,41 +103,21 @@ public sealed class HttpLogSource(HttpClient http, Uri root) : ILogSource
     }
 }
 
-/// <summary>Reads bundles of entries.</summary>
-internal static class LogSource
+/// <summary>What is read from every source alike.</summary>
+public static class LogSource
 {
     // 256 entries of 65,535 bytes and their prefixes: the largest file that a log can have.
-    public const int MaxFileBytes = TilePath.Width * (VoucherLogWriter.MaxEntryBytes + 2);
+    internal const int MaxFileBytes = TilePath.Width * (VoucherLogWriter.MaxEntryBytes + 2);
 
-    /// <summary>The entries of a bundle, as slices of its file; null where the bundle is missing or malformed.</summary>
-    public static async ValueTask<List<ReadOnlyMemory<byte>>?> ReadBundleAsync(ILogSource source, long index, int width, CancellationToken cancellation)
+    /// <summary>Reads the signed checkpoint, the first file of every log; null where there is none.</summary>
+    /// <exception cref="IOException">It can't be read.</exception>
+    public static async ValueTask<byte[]?> ReadCheckpointAsync(ILogSource source, CancellationToken cancellation)
     {
-        // A log that has grown since its checkpoint was read has the full bundle where the partial one was.
-        var bytes = (width == TilePath.Width ? null : await source.ReadAsync(TilePath.Entries(index, width), cancellation).ConfigureAwait(false))
-            ?? await source.ReadAsync(TilePath.Entries(index), cancellation).ConfigureAwait(false);
-        if (bytes is null)
-        {
-            return null;
-        }
-
-        var entries = new List<ReadOnlyMemory<byte>>(width);
-        for (var at = 0; entries.Count < width;)
-        {
-            if (bytes.Length - at < 2)
-            {
-                return null;
-            }
-
-            var length = (bytes[at] << 8) | bytes[at + 1];
-            if (bytes.Length - at - 2 < length)
-            {
-                return null;
-            }
-
-            entries.Add(bytes.AsMemory(at + 2, length));
-            at += 2 + length;
-        }
-
-        return entries;
+        ArgumentNullException.ThrowIfNull(source);
+        using var buffer = Buffer();
+        return await source.TryReadAsync("checkpoint", buffer, cancellation).ConfigureAwait(false) ? buffer.WrittenSpan.ToArray() : null;
     }
+
+    /// <summary>A buffer for the files of a log: for one after the other, so that their memory is taken once.</summary>
+    internal static PooledBufferWriter Buffer() => new(2 * MaxFileBytes);
 }

@@ -29,15 +29,19 @@ public sealed record LogStanding
     {
         var standings = new ConcurrentDictionary<ulong, LogStanding>();
         var source = new FolderLogSource(folder);
+        using var entries = new LogBundle();
         for (long bundle = from / TilePath.Width; bundle * TilePath.Width < size; bundle++)
         {
             long first = bundle * TilePath.Width;
             int width = (int)Math.Min(TilePath.Width, size - first);
-            List<ReadOnlyMemory<byte>> entries = await LogSource.ReadBundleAsync(source, bundle, width, cancellation).ConfigureAwait(false)
-                ?? throw new VoucherLogException($"The entries from {first} on of the voucher log in {folder} are missing or malformed. Run shale audit on it, and restore it from a mirror.");
+            if (!await entries.TryReadAsync(source, bundle, width, cancellation).ConfigureAwait(false))
+            {
+                throw new VoucherLogException($"The entries from {first} on of the voucher log in {folder} are missing or malformed. Run shale audit on it, and restore it from a mirror.");
+            }
+
             for (int i = (int)Math.Max(0, from - first); i < entries.Count; i++)
             {
-                if (!LogEntry.TryRead(entries[i].Span, out LogEntry? entry))
+                if (!LogEntry.TryRead(entries[i], out LogEntry? entry))
                 {
                     throw new VoucherLogException($"Entry {first + i} of the voucher log in {folder} can't be read. Run shale audit on it, and restore it from a mirror.");
                 }

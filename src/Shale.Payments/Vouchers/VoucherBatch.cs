@@ -1,6 +1,5 @@
+using System.Runtime.InteropServices;
 using Shale.Bn254.BabyJubjub;
-using Shale.Bn254.Fields;
-using Shale.Bn254.Poseidon;
 
 namespace Shale.Payments.Vouchers;
 
@@ -10,42 +9,21 @@ namespace Shale.Payments.Vouchers;
 /// <param name="Domain">The contract.</param>
 public readonly record struct VoucherCheck(SignedVoucher Voucher, EdDsaPublicKey Payer, VoucherDomain Domain);
 
-/// <summary>Verifies many vouchers at once; an answer is the same as that of <see cref="SignedVoucher.Verify"/> for each.</summary>
+/// <summary>Verifies many vouchers at once; an answer is the same as that of <see cref="SignedVoucher.Verify"/> for each. <see cref="VoucherVerifier"/> is for many batches.</summary>
 public static class VoucherBatch
 {
     /// <summary>Below this many a batch is searched one by one: the buckets of a multi-scalar sum no longer pay.</summary>
     private const int SmallestSplit = 8;
 
     /// <summary>True when every signature is good. One random linear combination of all.</summary>
-    public static bool Verify(ReadOnlySpan<VoucherCheck> checks)
-    {
-        bool[] readable = new bool[checks.Length];
-        EdDsaBatchEntry[] entries = Prepare(checks, readable);
-        return !readable.AsSpan().Contains(false) && EdDsa.VerifyBatch(entries);
-    }
+    public static bool Verify(ReadOnlySpan<VoucherCheck> checks) => new VoucherVerifier(checks.Length).Verify(checks);
 
     /// <summary>The positions of the bad signatures, ascending; empty when all are good. Bad ones cost a search by halves.</summary>
     public static IReadOnlyList<int> FindInvalid(ReadOnlySpan<VoucherCheck> checks)
     {
-        var invalid = new List<int>();
-        var entries = new List<EdDsaBatchEntry>(checks.Length);
-        var positions = new List<int>(checks.Length);
-        bool[] readable = new bool[checks.Length];
-        EdDsaBatchEntry[] prepared = Prepare(checks, readable);
-        for (int i = 0; i < checks.Length; i++)
-        {
-            if (readable[i])
-            {
-                entries.Add(prepared[i]);
-                positions.Add(i);
-            }
-            else
-            {
-                invalid.Add(i);
-            }
-        }
-
-        Search([.. entries], [.. positions], invalid);
+        var (entries, positions, invalid) = (new List<EdDsaBatchEntry>(checks.Length), new List<int>(checks.Length), new List<int>());
+        new VoucherVerifier(checks.Length).Read(checks, entries, positions, invalid);
+        Search(CollectionsMarshal.AsSpan(entries), CollectionsMarshal.AsSpan(positions), invalid);
         invalid.Sort();
         return invalid;
     }
@@ -71,28 +49,5 @@ public static class VoucherBatch
                 invalid.Add(positions[i]);
             }
         }
-    }
-
-    private static EdDsaBatchEntry[] Prepare(ReadOnlySpan<VoucherCheck> checks, Span<bool> readable)
-    {
-        byte[] encoded = new byte[EdDsaSignature.Size * checks.Length];
-        var inputs = new Fr[Voucher.MessageInputs * checks.Length];
-        for (int i = 0; i < checks.Length; i++)
-        {
-            checks[i].Voucher.Signature.CopyTo(encoded.AsSpan(EdDsaSignature.Size * i));
-            checks[i].Voucher.Voucher.WriteMessageInputs(checks[i].Domain, inputs.AsSpan(Voucher.MessageInputs * i));
-        }
-
-        var signatures = new EdDsaSignature[checks.Length];
-        EdDsaSignature.ReadMany(encoded, signatures, readable);
-        var messages = new Fr[checks.Length];
-        Poseidon.HashMany(inputs, Voucher.MessageInputs, messages);
-        var entries = new EdDsaBatchEntry[checks.Length];
-        for (int i = 0; i < checks.Length; i++)
-        {
-            entries[i] = new EdDsaBatchEntry(checks[i].Payer, messages[i], signatures[i]);
-        }
-
-        return entries;
     }
 }

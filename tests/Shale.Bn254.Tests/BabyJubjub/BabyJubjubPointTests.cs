@@ -129,6 +129,7 @@ public sealed class BabyJubjubPointTests
         BabyJubjubPoint step = RandomPoint(), point = RandomPoint();
         var points = new AffineCachedPoint[count];
         var scalars = new Limbs4[count];
+        ExtendedPoint[] buckets = [];
         BigInteger ofStep = 0, ofPoint = 0;
         BabyJubjubPoint current = point;
         for (int i = 0; i < count; i++)
@@ -142,7 +143,7 @@ public sealed class BabyJubjubPointTests
             current += step;
         }
 
-        Assert.Equal(point.Multiply(ofPoint) + step.Multiply(ofStep), MultiScalar.Sum(points, scalars, 251).ToAffine());
+        Assert.Equal(point.Multiply(ofPoint) + step.Multiply(ofStep), MultiScalar.Sum(points, scalars, 251, ref buckets).ToAffine());
     }
 
     [Fact]

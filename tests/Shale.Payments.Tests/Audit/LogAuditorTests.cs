@@ -122,6 +122,44 @@ public sealed class LogAuditorTests : IDisposable
         Assert.Contains((await AuditAsync()).Findings, f => f.Code == "tile");
     }
 
+    [Fact]
+    public async Task Log_OfSeveralBatches_NamesEveryBadSignature()
+    {
+        // One in the first batch, two in the last, which is not full.
+        using var stranger = new EdDsaPrivateKey(SHA256.HashData("a stranger"u8));
+        var entries = Lease(42, ticks: 9000, withPause: false);
+        int[] bad = [100, 8999, 9000];
+        foreach (var index in bad)
+        {
+            var honest = (VoucherAccepted)entries[index];
+            entries[index] = honest with { Voucher = honest.Voucher.Voucher.Sign(stranger, _domain) };
+        }
+
+        await WriteAsync(entries);
+        var report = await AuditAsync();
+        Assert.Equal(bad.Select(i => ("signature", (long?)i)), report.Findings.Select(f => (f.Code, f.Entry)));
+        Assert.Equal(9001, report.Vouchers);
+    }
+
+    [Theory]
+    [InlineData("1/000")]
+    [InlineData("1/001.p/17")]
+    [InlineData("2/000.p/1")]
+    public async Task Log_WithAnUpperTileAltered_IsFoundOut(string path)
+    {
+        // One full tile of the second level, seventeen hashes of the next, and one of the third level.
+        var entry = new DepositChanged(42, Start, AttoFil.OneFil);
+        await WriteAsync([Opened(42, AttoFil.OneFil), .. Enumerable.Repeat(entry, (TilePath.Width * (TilePath.Width + 17)) - 1)]);
+        Assert.True((await AuditAsync()).IsClean);
+        var tile = Path.Combine(_folder, "tile", path);
+        var bytes = await File.ReadAllBytesAsync(tile);
+        bytes[^1] ^= 1;
+        await File.WriteAllBytesAsync(tile, bytes);
+        Assert.Equal(["tile"], (await AuditAsync()).Findings.Select(f => f.Code));
+        File.Delete(tile);
+        Assert.Equal(["tile"], (await AuditAsync()).Findings.Select(f => f.Code));
+    }
+
     private List<LogEntry> Lease(ulong id, int ticks, bool withPause)
     {
         var entries = new List<LogEntry> { Opened(id, AttoFil.OneFil) };
@@ -231,9 +269,9 @@ public sealed class LogAuditorTests : IDisposable
     private async Task WriteAsync(List<LogEntry> entries)
     {
         await using var log = VoucherLogWriter.Open(_folder, _signer, TimeProvider.System);
-        foreach (var entry in entries)
+        foreach (var some in entries.Chunk(4096))
         {
-            await log.AppendAsync(entry.ToBytes(), CancellationToken.None);
+            await Task.WhenAll(some.Select(entry => log.AppendAsync(entry.ToBytes(), CancellationToken.None).AsTask()));
         }
     }
 

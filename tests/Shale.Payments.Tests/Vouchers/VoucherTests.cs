@@ -109,6 +109,34 @@ public sealed class VoucherTests
         Assert.Equal([3, 50, 51, 99], VoucherBatch.FindInvalid(checks));
     }
 
+    [Fact]
+    public void Verifier_GoodAndBadBatchesInTurn_JudgesEachByItself()
+    {
+        VoucherDomain domain = VoucherDomain.Create(314, Contract);
+        EdDsaPrivateKey[] keys = [.. Enumerable.Range(0, 3).Select(_ => new EdDsaPrivateKey(Bytes(32)))];
+        VoucherCheck[] good = [.. Enumerable.Range(0, 530).Select(i => new VoucherCheck(Sign(keys[i % 3], (ulong)(i % 3), (ulong)i, domain), keys[i % 3].PublicKey, domain))];
+        var verifier = new VoucherVerifier(good.Length);
+        byte[] unreadable = good[0].Voucher.Bytes.ToArray();
+        unreadable.AsSpan(Voucher.Size).Fill(0xFF);
+        Assert.True(SignedVoucher.TryRead(unreadable, out SignedVoucher? noPoint));
+        foreach (int at in new[] { 0, 255, 256, 511, 512, 529 })
+        {
+            // At either end of a block: a wrong key, which the sum finds, and an R8 that is no point, which ends the batch early.
+            foreach (VoucherCheck bad in new[] { good[at] with { Payer = keys[(at + 1) % 3].PublicKey }, good[at] with { Voucher = noPoint } })
+            {
+                VoucherCheck[] batch = [.. good];
+                batch[at] = bad;
+                Assert.False(verifier.Verify(batch));
+                Assert.Equal([at], VoucherBatch.FindInvalid(batch));
+            }
+
+            Assert.True(verifier.Verify(good.AsSpan(0, at + 1)));
+        }
+
+        Assert.True(verifier.Verify([]));
+        Assert.Throws<ArgumentException>(() => new VoucherVerifier(10).Verify(good.AsSpan(0, 11)));
+    }
+
     private static SignedVoucher Sign(EdDsaPrivateKey key, ulong lease, ulong amount, VoucherDomain domain) =>
         new Voucher(lease, AttoFil.Create(amount), StatementDigest.Of([1, 2, 3])).Sign(key, domain);
 
