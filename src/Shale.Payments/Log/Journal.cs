@@ -30,6 +30,7 @@ internal sealed class Journal : IDisposable
     public long Length => _length;
 
     /// <summary>Begins a segment whose first entry is <paramref name="first"/>; durable with its folder entry when this returns.</summary>
+    /// <exception cref="IOException">It can't be made, for want of room; nothing of it is left, and another try may succeed.</exception>
     public static Journal Create(string folder, long first)
     {
         var path = Path.Combine(folder, LogRecovery.SegmentName(first));
@@ -37,10 +38,19 @@ internal sealed class Journal : IDisposable
         Span<byte> header = stackalloc byte[HeaderBytes];
         Magic.CopyTo(header);
         BinaryPrimitives.WriteInt64BigEndian(header[8..], first);
-        RandomAccess.Write(file, header, 0);
-        RandomAccess.FlushToDisk(file);
-        Durable.FlushFolder(folder);
-        return new Journal(file, HeaderBytes);
+        try
+        {
+            RandomAccess.Write(file, header, 0);
+            RandomAccess.FlushToDisk(file);
+            Durable.FlushFolder(folder);
+            return new Journal(file, HeaderBytes);
+        }
+        catch (IOException)
+        {
+            file.Dispose();
+            File.Delete(path);
+            throw;
+        }
     }
 
     /// <summary>Reopens a segment for appending behind its last whole record, cutting off what follows.</summary>

@@ -10,6 +10,13 @@ public sealed record LogRecovery(long Entries, long CutOffBytes)
     /// <summary>The file name of the segment that begins with entry <paramref name="first"/>.</summary>
     internal static string SegmentName(long first) => first.ToString("D20", CultureInfo.InvariantCulture);
 
+    /// <summary>The segments of a log's journal, oldest first.</summary>
+    internal static List<(string Path, long First)> Segments(string folder) =>
+        [.. Directory.GetFiles(Path.Combine(folder, "journal"))
+            .Select(path => (Path: path, First: long.TryParse(Path.GetFileName(path), NumberStyles.None, CultureInfo.InvariantCulture, out var first) ? first : -1))
+            .Where(s => s.First >= 0)
+            .OrderBy(s => s.First)];
+
     /// <summary>
     /// Rebuilds the tree from tiles and journal. The tiles below the first segment were flushed before the segments that made them went; those above are written
     /// again from the journal, so it does not matter which of them a crash left behind.
@@ -18,11 +25,7 @@ public sealed record LogRecovery(long Entries, long CutOffBytes)
     {
         var published = ReadPublished(folder, verifier);
         var journals = Path.Combine(folder, "journal");
-        var segments = Directory.GetFiles(journals)
-            .Select(path => (Path: path, First: long.TryParse(Path.GetFileName(path), NumberStyles.None, CultureInfo.InvariantCulture, out var first) ? first : -1))
-            .Where(s => s.First >= 0)
-            .OrderBy(s => s.First)
-            .ToList();
+        var segments = Segments(folder);
         if (segments.Count == 0)
         {
             if (published is { Size: > 0 })

@@ -12,6 +12,9 @@ internal sealed class TileTree
     private readonly ArrayBufferWriter<byte> _bundle = new(64 * 1024);
     private readonly Action<int, long, MerkleHash> _completed;
 
+    // Full tiles and bundles that the disk had no room for: at most those of one batch, since none follows before they are written.
+    private readonly Dictionary<string, byte[]> _unwritten = [];
+
     public TileTree(string folder)
     {
         _folder = folder;
@@ -38,7 +41,7 @@ internal sealed class TileTree
         _frontier.Restore(size, (height, index) => Subtree(height, index));
     }
 
-    /// <summary>Appends an entry; full tiles and bundles are written as they fill up (not flushed).</summary>
+    /// <summary>Appends an entry; full tiles and bundles are written as they fill up (not flushed). What can't be is kept for <see cref="WriteUnwritten"/>.</summary>
     public void Append(ReadOnlySpan<byte> entry)
     {
         var span = _bundle.GetSpan(2 + entry.Length);
@@ -48,8 +51,20 @@ internal sealed class TileTree
         _frontier.Append(MerkleHash.Leaf(entry), _completed);
         if (Size % TilePath.Width == 0)
         {
-            WriteFile(TilePath.Entries((Size / TilePath.Width) - 1), _bundle.WrittenSpan);
+            WriteFull(TilePath.Entries((Size / TilePath.Width) - 1), _bundle.WrittenSpan);
             _bundle.ResetWrittenCount();
+        }
+    }
+
+    /// <summary>Writes the full tiles and bundles that could not be written before; without them the tree must not be published.</summary>
+    /// <exception cref="IOException">Nor can they now.</exception>
+    public void WriteUnwritten()
+    {
+        while (_unwritten.Count > 0)
+        {
+            var (path, content) = _unwritten.First();
+            WriteFile(path, content);
+            _unwritten.Remove(path);
         }
     }
 
@@ -95,7 +110,7 @@ internal sealed class TileTree
         edge.Add(hash);
         if (edge.Count == TilePath.Width)
         {
-            WriteFile(TilePath.Hashes(height / 8, index / TilePath.Width), Bytes(edge));
+            WriteFull(TilePath.Hashes(height / 8, index / TilePath.Width), Bytes(edge));
             edge.Clear();
         }
     }
@@ -104,7 +119,7 @@ internal sealed class TileTree
     {
         var full = Path.Combine(_folder, TilePath.Hashes(level, index));
         var path = File.Exists(full) ? full : Path.Combine(_folder, TilePath.Hashes(level, index, width));
-        var bytes = File.ReadAllBytes(path);
+        var bytes = _unwritten.TryGetValue(TilePath.Hashes(level, index), out var kept) ? kept : File.ReadAllBytes(path);
         if (bytes.Length < width * MerkleHash.Size)
         {
             throw new VoucherLogException($"The tile {path} has {bytes.Length} bytes, {width * MerkleHash.Size} are needed. Restore it from a mirror.");
@@ -128,6 +143,18 @@ internal sealed class TileTree
         }
 
         return bytes;
+    }
+
+    private void WriteFull(string path, ReadOnlySpan<byte> content)
+    {
+        try
+        {
+            WriteFile(path, content);
+        }
+        catch (IOException)
+        {
+            _unwritten[path] = content.ToArray();
+        }
     }
 
     private void WriteFile(string path, ReadOnlySpan<byte> content)

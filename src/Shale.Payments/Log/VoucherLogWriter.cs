@@ -37,6 +37,7 @@ public sealed class VoucherLogWriter : IVoucherLog, IAsyncDisposable
     private (long Size, string Note) _signed = (-1, "");
     private long _publishedSize = -1;
     private long _publishedAt;
+    private bool _segmentIsFull;
     private VoucherLogException? _failure;
 
     private VoucherLogWriter(string folder, NoteSigner signer, TimeProvider time, FileStream @lock, TileTree tree, Journal journal, LogRecovery recovery)
@@ -199,6 +200,7 @@ public sealed class VoucherLogWriter : IVoucherLog, IAsyncDisposable
     {
         try
         {
+            MakeReady();
             foreach (var pending in batch)
             {
                 _journal.Add(pending.Entry.Span);
@@ -223,49 +225,87 @@ public sealed class VoucherLogWriter : IVoucherLog, IAsyncDisposable
         }
 
         long first;
-        try
+        lock (_gate)
         {
-            lock (_gate)
+            first = _tree.Size;
+            foreach (var pending in batch)
             {
-                first = _tree.Size;
-                foreach (var pending in batch)
-                {
-                    _tree.Append(pending.Entry.Span);
-                }
-
-                _current = new Checkpoint(_signer.Verifier.Name, _tree.Size, _tree.Root());
+                _tree.Append(pending.Entry.Span);
             }
 
-            if (_tree.Size % SegmentEntries == 0)
-            {
-                Rotate();
-            }
-        }
-        catch (IOException cause)
-        {
-            // The entries are durable in the journal, the tiles are not: opening the log again makes them.
-            Fail(new VoucherLogException($"The tiles of the voucher log in {_folder} can't be written: {cause.Message} Make room on its disk, then start the gateway again.", cause), batch);
-            return false;
+            _current = new Checkpoint(_signer.Verifier.Name, _tree.Size, _tree.Root());
         }
 
+        _segmentIsFull = _tree.Size % SegmentEntries == 0;
         for (var i = 0; i < batch.Count; i++)
         {
             batch[i].Done.TrySetResult(first + i);
         }
 
+        return TryFollowUp();
+    }
+
+    /// <summary>Writes what the batch left to do. A disk that is full for it leaves it to the next batch; false when the log can't go on.</summary>
+    private bool TryFollowUp()
+    {
+        try
+        {
+            MakeReady();
+        }
+        catch (VoucherLogException failure)
+        {
+            Fail(failure, []);
+            return false;
+        }
+        catch (IOException)
+        {
+            // The entries are in the journal; its segment stays until their tiles are written.
+        }
+
         return true;
+    }
+
+    /// <summary>Writes the tiles that the disk had no room for before, and goes over to the next segment where one is full: the log does not grow without.</summary>
+    /// <exception cref="IOException">There is still no room.</exception>
+    /// <exception cref="VoucherLogException">The disk does not keep what it was given.</exception>
+    private void MakeReady()
+    {
+        lock (_gate)
+        {
+            _tree.WriteUnwritten();
+        }
+
+        if (_segmentIsFull)
+        {
+            Rotate();
+        }
     }
 
     /// <summary>Begins the next segment once all tiles of the full one are on the disk; the full one is then no longer needed.</summary>
     private void Rotate()
     {
-        Durable.FlushFileSystem(_folder);
+        try
+        {
+            Durable.FlushFileSystem(_folder);
+        }
+        catch (IOException cause)
+        {
+            throw new VoucherLogException($"The tiles of the voucher log in {_folder} could not be flushed to its disk: {cause.Message} Check the disk, then start the gateway again.", cause);
+        }
+
         var journals = Path.Combine(_folder, "journal");
-        var full = Path.Combine(journals, LogRecovery.SegmentName(_tree.Size - SegmentEntries));
         var next = Journal.Create(journals, _tree.Size);
         _journal.Dispose();
-        _journal = next;
-        File.Delete(full);
+        (_journal, _segmentIsFull) = (next, false);
+
+        // All before it, not only the last: a crash just here leaves a full segment behind, and with the one after it gone opening would find a gap.
+        foreach (var (path, first) in LogRecovery.Segments(_folder))
+        {
+            if (first < _tree.Size)
+            {
+                File.Delete(path);
+            }
+        }
     }
 
     private void Fail(VoucherLogException failure, List<Pending> batch)
@@ -306,6 +346,7 @@ public sealed class VoucherLogWriter : IVoucherLog, IAsyncDisposable
                 return;
             }
 
+            _tree.WriteUnwritten();
             _tree.WritePartial();
             Durable.Replace(Path.Combine(_folder, "checkpoint"), Encoding.UTF8.GetBytes(_current.Sign(_signer)));
             _publishedSize = _tree.Size;

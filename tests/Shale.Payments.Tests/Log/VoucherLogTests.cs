@@ -186,6 +186,95 @@ public sealed class VoucherLogTests : IDisposable
         }
     }
 
+    /// <summary>The entry that completes a tile fits into the journal, the tile does not fit on the disk: at the first tile, and where a segment ends as well.</summary>
+    [Theory]
+    [InlineData(TilePath.Width)]
+    [InlineData(VoucherLogWriter.SegmentEntries)]
+    public async Task Log_WhoseDiskIsFullForATile_GoesOnWhenThereIsRoom(int boundary)
+    {
+        Run("mount", "-t", "tmpfs", "-o", "size=24m", "none", _folder);
+        try
+        {
+            MerkleHash before;
+            await using (var log = Open())
+            {
+                await AppendAsync(log, 0, boundary - 1);
+                before = log.Current.Root;
+            }
+
+            // Opened again, it has published everything: the page that is left is the journal's.
+            var ballast = Path.Combine(_folder, "ballast");
+            await using (var log = Open())
+            {
+                FillUpTo(ballast, 4096);
+                Assert.Equal(boundary - 1, await log.AppendAsync(Entry(boundary - 1), CancellationToken.None));
+
+                // The client is shown a checkpoint with a proof from tiles that are not on the disk yet.
+                var proof = log.ProveConsistency(boundary - 1, boundary);
+                Assert.True(MerkleProof.VerifyConsistency(boundary - 1, boundary, before, log.Current.Root, [.. proof]));
+                for (var i = 0; i < 3; i++)
+                {
+                    var error = await Assert.ThrowsAsync<VoucherLogException>(async () => await log.AppendAsync(Entry(boundary), CancellationToken.None));
+                    Assert.Contains("Make room", error.Message, StringComparison.Ordinal);
+                }
+
+                Assert.Equal(boundary, log.Current.Size);
+                File.Delete(ballast);
+                await AppendAsync(log, boundary, 300);
+                Assert.Equal(boundary + 300, log.Current.Size);
+            }
+
+            await using (var log = Open())
+            {
+                Assert.Equal(new LogRecovery(boundary + 300, 0), log.Recovery);
+            }
+
+            Assert.StartsWith($"OK {boundary + 300} entries", GoCheck(), StringComparison.Ordinal);
+        }
+        finally
+        {
+            Run("umount", _folder);
+        }
+    }
+
+    /// <summary>kill -9 after the next segment was begun and before the full one was removed.</summary>
+    [Fact]
+    public async Task Log_WithAFullSegmentLeftBehind_OpensAgainAfterTheNextOneToo()
+    {
+        var full = Path.Combine(_folder, "journal", LogRecovery.SegmentName(0));
+        const int Almost = VoucherLogWriter.SegmentEntries - 1;
+        await using (var log = Open())
+        {
+            await AppendAsync(log, 0, Almost);
+        }
+
+        File.Copy(full, full + ".kept");
+        await using (var log = Open())
+        {
+            await AppendAsync(log, Almost, 2);
+            Assert.False(File.Exists(full));
+        }
+
+        // What the full segment was when the next one began.
+        File.Move(full + ".kept", full);
+        using (var segment = Journal.Reopen(full, new FileInfo(full).Length))
+        {
+            segment.Add(Entry(Almost));
+            segment.Commit();
+        }
+
+        var total = Almost + 2;
+        foreach (var more in new[] { VoucherLogWriter.SegmentEntries, 10 })
+        {
+            await using var log = Open();
+            Assert.Equal(new LogRecovery(total, 0), log.Recovery);
+            await AppendAsync(log, total, more);
+            total += more;
+        }
+
+        Assert.StartsWith($"OK {total} entries", GoCheck(), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Appends_FromManyWriters_GetDistinctIndexesOfWhatTheyWrote()
     {
@@ -202,6 +291,24 @@ public sealed class VoucherLogTests : IDisposable
             return mine;
         })));
         Assert.Equal(Enumerable.Range(0, 3200).Select(i => (long)i), indexes.SelectMany(i => i).Order());
+    }
+
+    /// <summary>Fills the disk with a file, but for so many bytes.</summary>
+    private static void FillUpTo(string path, int left)
+    {
+        using var file = File.OpenHandle(path, FileMode.Create, FileAccess.Write);
+        long length = 0;
+        try
+        {
+            for (var page = new byte[4096]; ; length += page.Length)
+            {
+                RandomAccess.Write(file, page, length);
+            }
+        }
+        catch (IOException)
+        {
+            RandomAccess.SetLength(file, length - left);
+        }
     }
 
     private VoucherLogWriter Open() => VoucherLogWriter.Open(_folder, _signer, TimeProvider.System);
