@@ -3,6 +3,7 @@
 #   debian   shale/debian:12     Debian 12 with python3-numpy, gcc, rsync, git
 #   busybox  shale/busybox:1     busybox and nothing else
 #   static   shale/static:1      one static binary and nothing else (no shell)
+#   jupyter  shale/jupyter:12    shale/debian:12 with Debian's Jupyter Server and its Python kernel
 #   sshd     shale/sshd:12       Debian 12 with OpenSSH's sshd and rsync: what the benchmarks compare with
 # An image that the engine already has is left alone; --force makes it again.
 set -euo pipefail
@@ -63,6 +64,26 @@ int main(int argc, char **argv) {
 C
   gcc -static -O2 -o "$work/static/tool" "$work/echo.c"
   tar -C "$work/static" -c . | docker import --change 'CMD ["/tool","pause"]' - shale/static:1 >/dev/null
+}
+
+jupyter() {
+  have shale/jupyter:12 && return
+  debian
+  echo "setup: making the image shale/jupyter:12 (half a minute)" >&2
+  # The machine's own network: apt reaches from here what it reaches from there. Debian has no JupyterLab; its server is the same, without that page.
+  local container
+  container=$(docker create --network host shale/debian:12 env ${http_proxy:+"http_proxy=$http_proxy"} ${https_proxy:+"https_proxy=$https_proxy"} DEBIAN_FRONTEND=noninteractive sh -ec '
+    printf "force-unsafe-io\npath-exclude=/usr/share/doc/*\npath-exclude=/usr/share/man/*\npath-exclude=/usr/share/locale/*\n" >/etc/dpkg/dpkg.cfg.d/small
+    apt-get -qq update
+    apt-get -qq install -y --no-install-recommends jupyter-server python3-ipykernel
+    ln -s jupyter-server /usr/bin/jupyter-lab
+    rm -rf /var/cache/apt /var/lib/apt/lists /usr/share/javascript')
+  if docker start -a "$container" >"$work/log" 2>&1; then
+    docker commit --change 'CMD ["/bin/bash"]' "$container" shale/jupyter:12 >/dev/null
+    docker rm "$container" >/dev/null
+  else
+    tail -20 "$work/log" >&2; docker rm "$container" >/dev/null; exit 1
+  fi
 }
 
 sshd() {

@@ -64,6 +64,6 @@ setup_all() {
   # Peers and checkers that the tests run against.
   setup_packages openssh-server openssh-sftp-server putty-tools dropbear-bin expect rsync sshfs git busybox-static \
     golang-go golang-golang-x-mod-dev iproute2 procps jq curl socat strace systemd xfsprogs btrfs-progs e2fsprogs
-  setup_images busybox static
+  setup_images busybox static jupyter
   [ ! -f "$SHALE_ROOT/tests/npm/package.json" ] || setup_npm "$SHALE_ROOT/tests/npm"
 }

@@ -134,10 +134,12 @@ public sealed record PublishedPort(int ContainerPort, int HostPort = 0, IPAddres
 /// <param name="Arguments">Program and arguments.</param>
 public sealed record LeaseService(string Name, IReadOnlyList<string> Arguments)
 {
-    /// <summary>JupyterLab on all of the container's addresses. The image has to have it.</summary>
+    /// <summary>
+    /// JupyterLab on all of the container's addresses. The image has to have it. By its own name and not as "jupyter lab", which is there in images that have no more than notebooks, and ends too late to be noticed.
+    /// </summary>
     /// <param name="port">Port in the container.</param>
     /// <param name="token">What the browser has to show; a secret.</param>
     public static LeaseService Jupyter(int port, string token) => new(
         "jupyter",
-        ["jupyter", "lab", "--ip=0.0.0.0", $"--port={port}", "--no-browser", "--allow-root", $"--ServerApp.token={token}"]);
+        ["jupyter-lab", "--ip=0.0.0.0", $"--port={port}", "--no-browser", "--allow-root", $"--ServerApp.token={token}"]);
 }
