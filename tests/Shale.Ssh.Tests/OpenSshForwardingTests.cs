@@ -10,12 +10,13 @@ namespace Shale.Ssh.Tests;
 /// <summary>Forwards and agent channels as OpenSSH's own client opens them.</summary>
 public sealed class OpenSshForwardingTests : IAsyncLifetime
 {
+    private readonly LocalForwarding _forwarding = new();
     private TestServer _server = null!;
     private OpenSshClient _client = null!;
 
     public async Task InitializeAsync()
     {
-        _server = await TestServer.StartAsync(forwarding: new LocalForwarding());
+        _server = await TestServer.StartAsync(forwarding: _forwarding);
         _client = new OpenSshClient(_server);
     }
 
@@ -91,6 +92,22 @@ public sealed class OpenSshForwardingTests : IAsyncLifetime
         }
 
         Assert.True(CanBind(port));
+    }
+
+    [Fact]
+    public async Task RemoteForward_ThatTakesItsTime_IsThereBeforeTheCommandThatWasAskedForAfterIt()
+    {
+        // The client does not wait for the answer: it asks for the forward and the command in one go.
+        await using var echo = new EchoServer();
+        var port = FreePort();
+        var started = new TaskCompletionSource();
+        _server.Sessions.Custom = async (session, token) =>
+        {
+            started.SetResult();
+            await session.ExitAsync(CanBind(port) ? 1 : 0, token);
+        };
+        _forwarding.BeforeListening = () => Task.WhenAny(started.Task, Task.Delay(TimeSpan.FromSeconds(2)));
+        Assert.Equal(0, (await _client.SshAsync(["-R", $"{port}:127.0.0.1:{echo.Port}"], ["x"])).ExitCode);
     }
 
     [Fact]

@@ -22,9 +22,15 @@ internal sealed class GlobalRequests(ServerConnection connection, SshTransport t
     private const string KeepAlive = "keepalive@openssh.com";
     private const string NoMoreSessions = "no-more-sessions@openssh.com";
 
-    private Channel<GlobalRequestMessage>? _waiting;
+    private Channel<(GlobalRequestMessage Request, TaskCompletionSource Answered)>? _waiting;
     private Task _working = Task.CompletedTask;
     private int _unanswered;
+
+    /// <summary>
+    /// Done when all requests that came so far are answered. Shells and commands wait for it: whoever asks for a forward and then runs a command finds the forward there, as with OpenSSH's server. Asked by the
+    /// connection's reader.
+    /// </summary>
+    public Task AllAnswered { get; private set; } = Task.CompletedTask;
 
     /// <summary>Tells the client all host keys, so that it can learn new ones before an old one goes.</summary>
     public void AnnounceHostKeys()
@@ -66,14 +72,16 @@ internal sealed class GlobalRequests(ServerConnection connection, SshTransport t
 
         if (_waiting is null)
         {
-            _waiting = System.Threading.Channels.Channel.CreateBounded<GlobalRequestMessage>(new BoundedChannelOptions(MaxWaiting) { SingleReader = true, SingleWriter = true });
+            _waiting = System.Threading.Channels.Channel.CreateBounded<(GlobalRequestMessage, TaskCompletionSource)>(new BoundedChannelOptions(MaxWaiting) { SingleReader = true, SingleWriter = true });
             _working = Task.Run(WorkAsync);
         }
 
         // The reader's memory is used again for the next message.
+        var answered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        AllAnswered = answered.Task;
         try
         {
-            await _waiting.Writer.WriteAsync(request with { Fields = request.Fields.ToArray() }, transport.Closed);
+            await _waiting.Writer.WriteAsync((request with { Fields = request.Fields.ToArray() }, answered), transport.Closed);
         }
         catch (OperationCanceledException)
         {
@@ -89,9 +97,10 @@ internal sealed class GlobalRequests(ServerConnection connection, SshTransport t
 
     private async Task WorkAsync()
     {
-        await foreach (var request in _waiting!.Reader.ReadAllAsync(CancellationToken.None))
+        await foreach (var (request, answered) in _waiting!.Reader.ReadAllAsync(CancellationToken.None))
         {
             await AnswerAsync(request);
+            answered.SetResult();
         }
     }
 

@@ -67,6 +67,9 @@ internal sealed class ServerConnection : SshServerConnection, IConnectionRequest
 
     public override CancellationToken Closed => _transport.Closed;
 
+    /// <summary>Done when all global requests that came so far are answered. Asked by the connection's reader.</summary>
+    public Task GlobalRequestsAnswered => _globalRequests.AllAnswered;
+
     /// <summary>Serves the connection until it is over.</summary>
     public async ValueTask RunAsync()
     {

@@ -215,14 +215,17 @@ internal sealed class ServerSession : SshSession, IChannelRequestHandler
             _connection.Multiplexer.Send(new ChannelSignalMessage(MessageNumber.ChannelSuccess, _channel.RemoteId));
         }
 
-        _ = Task.Run(RunAsync);
+        // Not so a subsystem: it may be the one that pays for the forwards.
+        var forwards = _kind == SessionKind.Subsystem ? Task.CompletedTask : _connection.GlobalRequestsAnswered;
+        _ = Task.Run(() => RunAsync(forwards));
         return null;
     }
 
-    private async Task RunAsync()
+    private async Task RunAsync(Task forwards)
     {
         try
         {
+            await forwards.WaitAsync(_channel.Closed);
             await _handler.HandleSessionAsync(this, _channel.Closed);
         }
         catch (OperationCanceledException) when (_channel.Closed.IsCancellationRequested)

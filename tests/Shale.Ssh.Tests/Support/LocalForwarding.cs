@@ -8,6 +8,9 @@ namespace Shale.Ssh.Tests.Support;
 /// <summary>Opens forwards on this machine.</summary>
 internal sealed class LocalForwarding : IForwardingHandler
 {
+    /// <summary>What a listener waits for before it listens.</summary>
+    public Func<Task> BeforeListening { get; set; } = () => Task.CompletedTask;
+
     public async ValueTask<ForwardOpenResult> OpenTcpAsync(SshServerConnection connection, string host, int port, CancellationToken cancellationToken)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
@@ -30,12 +33,13 @@ internal sealed class LocalForwarding : IForwardingHandler
         return ForwardOpenResult.Connected(ForwardedStream.FromSocket(socket));
     }
 
-    public ValueTask<ForwardListener?> ListenTcpAsync(SshServerConnection connection, string address, int port, CancellationToken cancellationToken)
+    public async ValueTask<ForwardListener?> ListenTcpAsync(SshServerConnection connection, string address, int port, CancellationToken cancellationToken)
     {
+        await BeforeListening();
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         socket.Bind(new IPEndPoint(IPAddress.Loopback, port));
         socket.Listen();
-        return ValueTask.FromResult<ForwardListener?>(new Listener(socket, null));
+        return new Listener(socket, null);
     }
 
     public ValueTask<ForwardListener?> ListenUnixAsync(SshServerConnection connection, string path, CancellationToken cancellationToken)
