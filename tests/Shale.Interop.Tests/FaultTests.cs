@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using System.Text.Json.Nodes;
 using Xunit;
 
 namespace Shale.Interop.Tests;
@@ -75,6 +76,37 @@ public sealed class FaultTests
         Assert.Equal(0, (await gateway.SshAsync(lease, "rm -f /fill /file")).ExitCode);
         var copied = await Cli.RunAsync("scp", [.. gateway.SshOptions("-P"), file, $"{lease}@127.0.0.1:/file"]);
         Assert.True(copied.ExitCode == 0, copied.Error);
+    }
+
+    [Fact]
+    public async Task Disk_FullWhenALeaseIsMade_IsSaidAndTheLeaseIsServedOnceThereIsRoom()
+    {
+        await using var engine = await OwnEngine.StartAsync();
+        await using var gateway = await GatewayProcess.StartAsync(environment: new Dictionary<string, string> { ["DOCKER_HOST"] = engine.Address });
+        var lease = await gateway.LeaseAsync("--image=shale/busybox:1");
+        await gateway.SshAsync(lease, "dd if=/dev/zero of=/fill bs=1M; dd if=/dev/zero of=/rest bs=512");
+
+        // A person who leases by hand is told, and nothing of it stays.
+        var refused = await Cli.RunAsync(
+            Cli.Shale, ["lease-container", "--detach", $"--state_dir={gateway.State}", $"--ssh_pubkey={gateway.Key}.pub", "--image=shale/busybox:1"], seconds: 180);
+        Assert.Equal(69, refused.ExitCode);
+        Assert.Contains("no space left on device", refused.Error, StringComparison.OrdinalIgnoreCase);
+        Assert.Single(Directory.GetFiles(Path.Combine(gateway.State, "leases")));
+
+        // A lease that the operator writes stays, says why, and is tried again.
+        var record = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(gateway.State, "leases", $"{lease}.json")))!;
+        const ulong Later = 1000;
+        record["id"] = Later;
+        await File.WriteAllTextAsync(Path.Combine(gateway.Folder, "record"), record.ToJsonString());
+        File.Move(Path.Combine(gateway.Folder, "record"), Path.Combine(gateway.State, "leases", $"{Later}.json"));
+        await Wait.UntilAsync(async () => await gateway.StatusAsync(Later) == "Failed", "the lease to fail", () => gateway.Log);
+        Assert.Contains("no space left on device", await File.ReadAllTextAsync(Path.Combine(gateway.State, "status", $"{Later}.json")), StringComparison.OrdinalIgnoreCase);
+        Assert.Equal("1\n", (await gateway.SshAsync(lease, "echo 1")).Output);
+
+        Assert.Equal(0, (await gateway.SshAsync(lease, "rm -f /fill /rest")).ExitCode);
+        await Wait.UntilAsync(async () => await gateway.StatusAsync(Later) == "Serving", "the lease to be served", () => gateway.Log);
+        Assert.Equal("2\n", (await gateway.SshAsync(Later, "echo 2")).Output);
+        Assert.Equal("2\n", (await Cli.RunAsync("bash", ["-c", $"docker -H {engine.Address} ps -aq | wc -l"])).Output);
     }
 
     [Fact]

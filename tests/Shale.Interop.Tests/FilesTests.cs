@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Security.Cryptography;
 using System.Text;
 using Xunit;
 
@@ -10,41 +9,33 @@ namespace Shale.Interop.Tests;
 public sealed class FilesTests(GatewayFixture fixture) : IDisposable
 {
     private readonly GatewayProcess _gateway = fixture.Gateway;
-    private readonly string _folder = Directory.CreateTempSubdirectory("shale-files-").FullName;
+    private readonly LeaseFiles _files = new(fixture);
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => _files.Dispose();
 
     [Theory]
     [InlineData("debian")]
     [InlineData("busybox")]
     [InlineData("static")]
-    public async Task Scp_BothWays_ArrivesUnchanged(string image)
-    {
-        var (there, back) = (Path.Combine(_folder, "there"), Path.Combine(_folder, "back"));
-        await File.WriteAllBytesAsync(there, RandomNumberGenerator.GetBytes(5_000_001));
-        Assert.Equal(0, (await ScpAsync(there, Remote(image, $"/{Path.GetFileName(_folder)}"))).ExitCode);
-        Assert.Equal(0, (await ScpAsync(Remote(image, $"/{Path.GetFileName(_folder)}"), back)).ExitCode);
-        Assert.Equal(await File.ReadAllBytesAsync(there), await File.ReadAllBytesAsync(back));
-    }
+    public Task Scp_BothWays_ArrivesUnchanged(string image) => _files.ThereAndBackAsync(image, (from, to) => _files.ScpAsync(from, to));
 
-    [Fact]
-    public async Task Scp_ATreeWithModesTimesAndLinks_KeepsThem()
-    {
-        var tree = Path.Combine(_folder, "tree");
-        Directory.CreateDirectory(Path.Combine(tree, "a", "b c"));
-        var file = Path.Combine(tree, "a", "b c", "näme");
-        await File.WriteAllTextAsync(file, "text");
-        File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserExecute | UnixFileMode.GroupRead);
-        File.SetLastWriteTimeUtc(file, new DateTime(2020, 2, 29, 12, 0, 0, DateTimeKind.Utc));
-        Assert.Equal(0, (await ScpAsync("-rp", tree, Remote("debian", "/root/"))).ExitCode);
-        var listing = await _gateway.SshAsync(fixture.Debian, "stat -c '%a %Y' '/root/tree/a/b c/näme'; cat '/root/tree/a/b c/näme'; rm -r /root/tree");
-        Assert.Equal("540 1582977600\ntext", listing.Output);
-    }
+    [Theory]
+    [InlineData("debian")]
+    [InlineData("busybox")]
+    [InlineData("static")]
+    public Task Scp_ATreeBothWays_ArrivesWithModesAndTimes(string image) => _files.TreeThereAndBackAsync(image, (from, to) => _files.ScpAsync("-rp", from, to));
+
+    [Theory]
+    [InlineData("debian")]
+    [InlineData("busybox")]
+    [InlineData("static")]
+    public Task ScpOfTheOldProtocol_ATreeBothWays_ArrivesWithModesAndTimes(string image) =>
+        _files.TreeThereAndBackAsync(image, (from, to) => _files.ScpAsync("-O", "-rp", from, to)); // None of the images has scp: the gateway speaks it.
 
     [Fact]
     public async Task Sftp_ABatchOfEverything_DoesWhatItSays()
     {
-        var local = Path.Combine(_folder, "f");
+        var local = _files.Local("f");
         await File.WriteAllTextAsync(local, "0123456789");
         var batch = $"""
             mkdir /s
@@ -84,8 +75,8 @@ public sealed class FilesTests(GatewayFixture fixture) : IDisposable
         await _gateway.SshAsync(fixture.Debian, "ln -sfn / /tmp/root; ln -sfn ../../../../../../../.. /tmp/up");
         foreach (var path in new[] { "/tmp/root/etc/hostname", "/tmp/up/etc/hostname", "/../../../../etc/hostname", "/proc/1/root/etc/hostname" })
         {
-            var got = Path.Combine(_folder, "got");
-            var outcome = await ScpAsync(Remote("debian", path), got);
+            var got = _files.Local("got");
+            var outcome = await _files.ScpAsync(_files.Remote("debian", path), got);
             Assert.True(outcome.ExitCode != 0 || (await File.ReadAllTextAsync(got)).Trim() == $"lease-{fixture.Debian}", path);
         }
     }
@@ -93,17 +84,17 @@ public sealed class FilesTests(GatewayFixture fixture) : IDisposable
     [Fact]
     public async Task Sftp_AFileThatTheUserMayNotRead_IsRefusedAsTheKernelDoes()
     {
-        var outcome = await ScpAsync(Path.Combine(_folder, "none"), Remote("debian", "/proc/version"));
+        var outcome = await _files.ScpAsync(_files.Local("none"), _files.Remote("debian", "/proc/version"));
         Assert.NotEqual(0, outcome.ExitCode);
-        await File.WriteAllTextAsync(Path.Combine(_folder, "x"), "x");
-        outcome = await ScpAsync(Path.Combine(_folder, "x"), Remote("debian", "/proc/version"));
+        await File.WriteAllTextAsync(_files.Local("x"), "x");
+        outcome = await _files.ScpAsync(_files.Local("x"), _files.Remote("debian", "/proc/version"));
         Assert.NotEqual(0, outcome.ExitCode);
     }
 
     [Fact]
     public async Task Rsync_WhereTheImageHasIt_SendsOnlyWhatChanged()
     {
-        var tree = Path.Combine(_folder, "sync");
+        var tree = _files.Local("sync");
         Directory.CreateDirectory(tree);
         for (var i = 0; i < 50; i++)
         {
@@ -118,9 +109,4 @@ public sealed class FilesTests(GatewayFixture fixture) : IDisposable
         Assert.Equal(["7"], second.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(l => l.StartsWith("<f", StringComparison.Ordinal)).Select(l => l.Split(' ')[^1]));
         Assert.Equal("changed", (await _gateway.SshAsync(fixture.Debian, "cat /root/sync/7; rm -r /root/sync")).Output);
     }
-
-    private string Remote(string image, string path) =>
-        $"{(image switch { "debian" => fixture.Debian, "busybox" => fixture.Busybox, _ => fixture.Static })}@127.0.0.1:{path}";
-
-    private Task<Outcome> ScpAsync(params string[] arguments) => Cli.RunAsync("scp", [.. _gateway.SshOptions("-P"), .. arguments]);
 }

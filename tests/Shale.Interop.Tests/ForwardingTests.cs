@@ -27,7 +27,7 @@ public sealed class ForwardingTests(GatewayFixture fixture)
     public async Task LocalForward_ToLocalhostInTheContainer_ReachesWhatListensThere()
     {
         using var server = await ServeAsync(8888);
-        var local = FreePort();
+        var local = GatewayProcess.FreePort();
         using var forward = Ssh("-N", "-L", $"127.0.0.1:{local}:localhost:8888");
         Assert.Equal("HELLO", await AskAsync(local, "hello"));
         Assert.Equal(8, (await Task.WhenAll(Enumerable.Range(0, 8).Select(i => AskAsync(local, $"n{i}")))).Distinct().Count());
@@ -59,6 +59,68 @@ public sealed class ForwardingTests(GatewayFixture fixture)
         await client.GetStream().WriteAsync("from outside"u8.ToArray());
         client.Close();
         Assert.Equal("from outside\n", (await asking).Output);
+        forward.Kill();
+    }
+
+    [Fact]
+    public async Task RemoteForward_AskedForWithACommand_IsThereWhenItRuns()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
+        var asking = Cli.RunAsync("ssh", [.. _gateway.SshOptions(), "-R", $"127.0.0.1:9998:127.0.0.1:{port}", $"{fixture.Busybox}@127.0.0.1", "nc 127.0.0.1 9998 </dev/null"]);
+        using var client = await listener.AcceptTcpClientAsync().WaitAsync(TimeSpan.FromSeconds(60));
+        await client.GetStream().WriteAsync("at once"u8.ToArray());
+        client.Close();
+        Assert.Equal("at once", (await asking).Output);
+    }
+
+    [Fact]
+    public async Task SocketForward_FromTheContainer_ReachesTheClientAndGoesWithItsConnection()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
+        const string Ask = "python3 -c \"import socket; s=socket.socket(socket.AF_UNIX); s.connect('/tmp/back.sock'); print(s.recv(100).decode())\"";
+        for (var i = 0; i < 2; i++)
+        {
+            var asking = Cli.RunAsync("ssh", [.. _gateway.SshOptions(), "-R", $"/tmp/back.sock:127.0.0.1:{port}", $"{fixture.Debian}@127.0.0.1", Ask]);
+            using var client = await listener.AcceptTcpClientAsync().WaitAsync(TimeSpan.FromSeconds(60));
+            await client.GetStream().WriteAsync("from outside"u8.ToArray());
+            client.Close();
+            Assert.Equal("from outside\n", (await asking).Output);
+        }
+
+        await Wait.UntilAsync(async () => (await _gateway.SshAsync(fixture.Debian, "test ! -e /tmp/back.sock")).ExitCode == 0, "the socket to be removed");
+    }
+
+    [Fact]
+    public async Task Jump_OverALeaseWithoutAnything_ReachesAServerThatItsNetworkHas()
+    {
+        // The server is this gateway once more, which a remote forward brings into the container's network.
+        using var forward = Process.Start(new ProcessStartInfo("ssh", [.. _gateway.SshOptions(), "-v", "-N", "-o", "ExitOnForwardFailure=yes", "-R", $"127.0.0.1:2200:127.0.0.1:{_gateway.Port}", $"{fixture.Static}@127.0.0.1"]) { RedirectStandardError = true })!;
+        string? line;
+        do
+        {
+            line = await forward.StandardError.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(60));
+        }
+        while (line is not null && !line.Contains("remote forward success", StringComparison.Ordinal));
+        Assert.NotNull(line);
+        _ = forward.StandardError.ReadToEndAsync();
+
+        // Only a configuration file reaches both hosts.
+        var configuration = Path.Combine(_gateway.Folder, "jump");
+        await File.WriteAllTextAsync(configuration, $"""
+            Host *
+              IdentityFile {_gateway.Key}
+              IdentitiesOnly yes
+              StrictHostKeyChecking no
+              UserKnownHostsFile /dev/null
+              LogLevel ERROR
+              BatchMode yes
+            """);
+        var outcome = await Cli.RunAsync("ssh", ["-F", configuration, "-J", $"{fixture.Static}@127.0.0.1:{_gateway.Port}", "-p", "2200", $"{fixture.Busybox}@127.0.0.1", "echo $SHALE_LEASE"]);
+        Assert.True(outcome.Output == $"{fixture.Busybox}\n", outcome.Output + outcome.Error);
         forward.Kill();
     }
 
@@ -103,12 +165,5 @@ public sealed class ForwardingTests(GatewayFixture fixture)
                 await Task.Delay(100);
             }
         }
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

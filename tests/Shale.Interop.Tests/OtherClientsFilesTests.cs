@@ -10,19 +10,19 @@ namespace Shale.Interop.Tests;
 public sealed class OtherClientsFilesTests(GatewayFixture fixture) : IDisposable
 {
     private readonly GatewayProcess _gateway = fixture.Gateway;
-    private readonly string _folder = Directory.CreateTempSubdirectory("shale-clients-").FullName;
+    private readonly LeaseFiles _files = new(fixture);
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => _files.Dispose();
 
     [Theory]
     [InlineData("debian")]
     [InlineData("static")]
     public async Task Psftp_ABatch_DoesWhatItSays(string image)
     {
-        var (up, back, batch) = (Local("up"), Local("back"), Local("batch"));
+        var (up, back, batch) = (_files.Local("up"), _files.Local("back"), _files.Local("batch"));
         await File.WriteAllBytesAsync(up, RandomNumberGenerator.GetBytes(1_000_003));
         await File.WriteAllTextAsync(batch, $"mkdir /psftp\ncd /psftp\nput {up} one\nget one {back}\nmv one two\nchmod 640 two\ndir\ndel two\ncd /\nrmdir /psftp\n");
-        var outcome = await Cli.RunAsync("psftp", [.. await PuttyOptionsAsync(), "-b", batch, $"{Lease(image)}@127.0.0.1"], environment: Home);
+        var outcome = await Cli.RunAsync("psftp", [.. await PuttyOptionsAsync(), "-b", batch, $"{LeaseFiles.Lease(fixture, image)}@127.0.0.1"], environment: Home);
         Assert.True(outcome.ExitCode == 0, outcome.Error);
         Assert.Matches(@"-rw-r-----\s+1 \S+\s+\S+\s+1000003 .* two", outcome.Output);
         Assert.Equal(await File.ReadAllBytesAsync(up), await File.ReadAllBytesAsync(back));
@@ -35,38 +35,24 @@ public sealed class OtherClientsFilesTests(GatewayFixture fixture) : IDisposable
     [InlineData("static", "-scp")]
     public async Task Pscp_BothWays_ArrivesUnchanged(string image, string protocol)
     {
-        var (up, back) = (Local("up"), Local("back"));
-        await File.WriteAllBytesAsync(up, RandomNumberGenerator.GetBytes(1_000_003));
-        var there = $"{Lease(image)}@127.0.0.1:/{Path.GetFileName(_folder)}";
-        var outcome = await Cli.RunAsync("pscp", [.. await PuttyOptionsAsync(), protocol, "-q", up, there], environment: Home);
-        Assert.True(outcome.ExitCode == 0, outcome.Error);
-        outcome = await Cli.RunAsync("pscp", [.. await PuttyOptionsAsync(), protocol, "-q", there, back], environment: Home);
-        Assert.True(outcome.ExitCode == 0, outcome.Error);
-        Assert.Equal(await File.ReadAllBytesAsync(up), await File.ReadAllBytesAsync(back));
+        var options = await PuttyOptionsAsync();
+        await _files.ThereAndBackAsync(image, (from, to) => Cli.RunAsync("pscp", [.. options, protocol, "-q", from, to], environment: Home));
     }
 
     [Theory]
-    [InlineData("debian")]
-    [InlineData("busybox")]
-    [InlineData("static")]
-    public async Task ScpOfTheOldProtocol_ATreeBothWays_ArrivesWithModesAndTimes(string image)
+    [InlineData("debian", "-s")]
+    [InlineData("static", "-s")]
+    [InlineData("debian", "-O")]
+    [InlineData("static", "-O")]
+    public async Task Scp_ThroughDropbearsClient_ArrivesUnchanged(string image, string protocol)
     {
-        // None of the images has scp: the gateway speaks it.
-        var (tree, back) = (Local("tree"), Local("back"));
-        Directory.CreateDirectory(Path.Combine(tree, "a", "b c"));
-        var (one, two) = (Path.Combine(tree, "a", "b c", "näme"), Path.Combine(tree, "empty"));
-        await File.WriteAllBytesAsync(one, RandomNumberGenerator.GetBytes(300_001));
-        await File.WriteAllTextAsync(two, "");
-        File.SetUnixFileMode(one, UnixFileMode.UserRead | UnixFileMode.UserExecute | UnixFileMode.GroupRead);
-        File.SetLastWriteTimeUtc(one, new DateTime(2020, 2, 29, 12, 0, 0, DateTimeKind.Utc));
-        var there = $"{Lease(image)}@127.0.0.1:/{Path.GetFileName(_folder)}";
-        await MustScpAsync("-rp", tree, there);
-        await MustScpAsync("-rp", there, back);
-        var got = Path.Combine(back, "a", "b c", "näme");
-        Assert.Equal(await File.ReadAllBytesAsync(one), await File.ReadAllBytesAsync(got));
-        Assert.Equal(File.GetUnixFileMode(one), File.GetUnixFileMode(got));
-        Assert.Equal(File.GetLastWriteTimeUtc(one), File.GetLastWriteTimeUtc(got));
-        Assert.Equal(0, new FileInfo(Path.Combine(back, "empty")).Length);
+        // Dropbear's key, in its own format; a script, because scp -S takes a program without arguments.
+        var (key, program) = (_files.Local("id.dropbear"), _files.Local("dbclient"));
+        Assert.Equal(0, (await Cli.RunAsync("dropbearconvert", ["openssh", "dropbear", _gateway.Key, key])).ExitCode);
+        await File.WriteAllTextAsync(program, $"#!/bin/sh\nexec dbclient -y -i {key} \"$@\"\n");
+        File.SetUnixFileMode(program, (UnixFileMode)0x1ed); // 0755
+        await _files.ThereAndBackAsync(
+            image, (from, to) => Cli.RunAsync("scp", [protocol, "-S", program, "-P", _gateway.Port.ToString(CultureInfo.InvariantCulture), from, to], environment: Home));
     }
 
     [Fact]
@@ -74,22 +60,22 @@ public sealed class OtherClientsFilesTests(GatewayFixture fixture) : IDisposable
     {
         foreach (var name in new[] { "x1.txt", "x2.txt", "y.bin" })
         {
-            await File.WriteAllTextAsync(Local(name), name);
+            await File.WriteAllTextAsync(_files.Local(name), name);
         }
 
         var remote = $"{fixture.Static}@127.0.0.1:/";
-        var folder = Path.GetFileName(_folder);
-        await MustScpAsync("-r", _folder, remote);
-        Directory.CreateDirectory(Local("back"));
-        await MustScpAsync($"{remote}{folder}/x*.txt", Local("back"));
-        Assert.Equal(["x1.txt", "x2.txt"], Directory.GetFiles(Local("back")).Select(Path.GetFileName).Order());
-        var missing = await ScpAsync($"{remote}{folder}/nothing", Local("back"));
+        var folder = Path.GetFileName(_files.Folder);
+        await _files.MustScpAsync("-O", "-r", _files.Folder, remote);
+        Directory.CreateDirectory(_files.Local("back"));
+        await _files.MustScpAsync("-O", $"{remote}{folder}/x*.txt", _files.Local("back"));
+        Assert.Equal(["x1.txt", "x2.txt"], Directory.GetFiles(_files.Local("back")).Select(Path.GetFileName).Order());
+        var missing = await _files.ScpAsync("-O", $"{remote}{folder}/nothing", _files.Local("back"));
         Assert.Equal(1, missing.ExitCode);
         Assert.Contains("No such file or directory", missing.Error, StringComparison.Ordinal);
-        var isFolder = await ScpAsync($"{remote}{folder}", Local("back"));
+        var isFolder = await _files.ScpAsync("-O", $"{remote}{folder}", _files.Local("back"));
         Assert.Equal(1, isFolder.ExitCode);
         Assert.Contains("not a regular file", isFolder.Error, StringComparison.Ordinal);
-        var noFolder = await ScpAsync(Local("x1.txt"), Local("x2.txt"), $"{remote}{folder}/y.bin");
+        var noFolder = await _files.ScpAsync("-O", _files.Local("x1.txt"), _files.Local("x2.txt"), $"{remote}{folder}/y.bin");
         Assert.Equal(1, noFolder.ExitCode);
         Assert.Contains("Not a directory", noFolder.Error, StringComparison.Ordinal);
     }
@@ -106,18 +92,18 @@ public sealed class OtherClientsFilesTests(GatewayFixture fixture) : IDisposable
     [InlineData("X\n")]
     public async Task ScpOfTheOldProtocol_AHostileClient_GetsNoFileOutOfItsTarget(string input)
     {
-        await MustScpAsync("-r", Directory.CreateDirectory(Local("target")).FullName, $"{fixture.Static}@127.0.0.1:/");
+        await _files.MustScpAsync("-O", "-r", Directory.CreateDirectory(_files.Local("target")).FullName, $"{fixture.Static}@127.0.0.1:/");
         var outcome = await _gateway.SshAsync(fixture.Static, "scp -t /target", Encoding.Latin1.GetBytes(input));
         Assert.Equal(1, outcome.ExitCode);
         Assert.Contains("\u0002scp: ", outcome.Output, StringComparison.Ordinal);
-        Assert.NotEqual(0, (await Cli.RunAsync("scp", [.. _gateway.SshOptions("-P"), $"{fixture.Static}@127.0.0.1:/out", Local("out")])).ExitCode);
+        Assert.NotEqual(0, (await Cli.RunAsync("scp", [.. _gateway.SshOptions("-P"), $"{fixture.Static}@127.0.0.1:/out", _files.Local("out")])).ExitCode);
     }
 
     [Fact]
     public async Task Sshfs_OfAnImageWithoutAnything_IsAFileSystem()
     {
         Assert.True(File.Exists("/dev/fuse"), "/dev/fuse is not there: load the kernel's module fuse, or give the container that device.");
-        var mount = Directory.CreateDirectory(Local("mount")).FullName;
+        var mount = Directory.CreateDirectory(_files.Local("mount")).FullName;
         var options = $"IdentityFile={_gateway.Folder}/id,IdentitiesOnly=yes,StrictHostKeyChecking=no,UserKnownHostsFile=/dev/null";
         var outcome = await Cli.RunAsync("sshfs", ["-p", _gateway.Port.ToString(CultureInfo.InvariantCulture), "-o", options, $"{fixture.Static}@127.0.0.1:/", mount]);
         Assert.True(outcome.ExitCode == 0, outcome.Error);
@@ -140,12 +126,12 @@ public sealed class OtherClientsFilesTests(GatewayFixture fixture) : IDisposable
     [Fact]
     public async Task Git_PushAndCloneOverSsh_CarryARepository()
     {
-        var name = Path.GetFileName(_folder) + ".git";
+        var name = Path.GetFileName(_files.Folder) + ".git";
         Assert.Equal(0, (await _gateway.SshAsync(fixture.Debian, $"git init -q --bare -b main /root/{name}")).ExitCode);
         var environment = new Dictionary<string, string>(Home) { ["GIT_SSH_COMMAND"] = "ssh " + string.Join(' ', _gateway.SshOptions(port: false)) };
         var url = $"ssh://{fixture.Debian}@127.0.0.1:{_gateway.Port}/root/{name}";
         var script = $"""
-            set -e; cd {_folder}; git init -q -b main w; cd w; git config user.email a@example.org; git config user.name n
+            set -e; cd {_files.Folder}; git init -q -b main w; cd w; git config user.email a@example.org; git config user.name n
             head -c 3000001 /dev/urandom > file; git add .; git commit -qm one; git push -q {url} main
             cd ..; git clone -q {url} again; cmp w/file again/file; git -C again log --format=%s
             """;
@@ -153,27 +139,15 @@ public sealed class OtherClientsFilesTests(GatewayFixture fixture) : IDisposable
         Assert.True(outcome.Output == "one\n", outcome.Output + outcome.Error);
     }
 
-    private Dictionary<string, string> Home => new() { ["HOME"] = _folder };
-
-    private string Local(string name) => Path.Combine(_folder, name);
-
-    private ulong Lease(string image) => image switch { "debian" => fixture.Debian, "busybox" => fixture.Busybox, _ => fixture.Static };
-
-    private Task<Outcome> ScpAsync(params string[] arguments) => Cli.RunAsync("scp", ["-O", .. _gateway.SshOptions("-P"), .. arguments]);
-
-    private async Task MustScpAsync(params string[] arguments)
-    {
-        var outcome = await ScpAsync(arguments);
-        Assert.True(outcome.ExitCode == 0, outcome.Error);
-    }
+    private Dictionary<string, string> Home => new() { ["HOME"] = _files.Folder };
 
     /// <summary>PuTTY's tools want a key of their own format, and the host key's fingerprint on the command line.</summary>
     private async Task<string[]> PuttyOptionsAsync()
     {
-        var key = Local("id.ppk");
+        var key = _files.Local("id.ppk");
         if (!File.Exists(key))
         {
-            var made = await Cli.RunAsync("puttygen", [Path.Combine(_gateway.Folder, "id"), "-O", "private", "-o", key]);
+            var made = await Cli.RunAsync("puttygen", [_gateway.Key, "-O", "private", "-o", key]);
             Assert.True(made.ExitCode == 0, made.Error);
         }
 

@@ -61,7 +61,7 @@ public sealed class PausedLeaseTests : IAsyncLifetime
 
         // One connection with a server, a forward to it that is in use, and an SFTP session beside it.
         var control = Path.Combine(_gateway.Folder, "master");
-        var port = FreePort();
+        var port = GatewayProcess.FreePort();
         Start("ssh", [.. _gateway.SshOptions(), "-M", "-N", "-S", control, "-L", $"{port}:127.0.0.1:7777", $"{_lease}@127.0.0.1"]);
         await WaitAsync(() => Task.FromResult(File.Exists(control)), "the connection stands");
         var server = Start("ssh", [.. _gateway.SshOptions(), "-S", control, $"{_lease}@127.0.0.1", "python3 -c \"" + Echo + "\""]);
@@ -184,12 +184,5 @@ public sealed class PausedLeaseTests : IAsyncLifetime
         }
 
         throw new TimeoutException($"A minute passed and still not: {what}.");
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

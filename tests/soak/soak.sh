@@ -81,7 +81,7 @@ rounds() {
     [ $((SECONDS / 60)) = "$shown" ] || { shown=$((SECONDS / 60)); figures $SECONDS; }
   done
 }
-settle() { for _ in $(seq 120); do sleep 1; [ "$(processes)" = 0 ] && [ "$(containers)" = 1 ] && [ "$(descriptors)" -le "$1" ] && return; done; }
+settle() { for _ in $(seq 120); do sleep 1; [ "$(processes)" = 0 ] && [ "$(containers)" = 1 ] && [ "$(descriptors)" -le "$1" ] && [ "$(threads)" -le "$2" ] && return; done; }
 
 "${ssh[@]}" "$at" "python3 -c 'import os
 if os.fork(): os._exit(0)
@@ -98,10 +98,10 @@ Server((\"127.0.0.1\", 7007), Echo).serve_forever()'"
 
 # The first fifth, a quarter of an hour at most, warms up: what is held then is the measure.
 warm=$((seconds / 5)); [ $warm -le 900 ] || warm=900
-rounds $warm; settle 100000; sleep 3
+rounds $warm; settle 100000 100000; sleep 3
 descriptors0=$(descriptors) memory0=$(memory) threads0=$(threads) helpers0=$(helpers)
 figures "warm after $SECONDS"
-rounds "$seconds"; settle $((descriptors0 + 10))
+rounds "$seconds"; settle $((descriptors0 + 10)) $((threads0 + 10))
 figures $SECONDS
 bad=
 [ "$(processes)" = 0 ] || { bad=1; echo "soak: processes were left:"; docker top "$container" -eo pid,args; }

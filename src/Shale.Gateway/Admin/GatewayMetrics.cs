@@ -27,7 +27,7 @@ public sealed class GatewayMetrics : IDisposable
         _sessions = _meter.CreateCounter<long>("shale.gateway.sessions", "{session}", "Sessions by kind.");
         _openSessions = _meter.CreateUpDownCounter<long>("shale.gateway.sessions.open", "{session}", "Sessions that are open.");
         _startSeconds = _meter.CreateHistogram<double>("shale.gateway.exec.start", "s", "Time from a session's request to its process.", advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5] });
-        _bytes = _meter.CreateCounter<long>("shale.gateway.bytes", "By", "Bytes of session streams, by direction.");
+        _bytes = _meter.CreateCounter<long>("shale.gateway.bytes", "By", "Bytes of sessions, files and forwards, by direction.");
         _refusals = _meter.CreateCounter<long>("shale.gateway.refusals", "{refusal}", "Sessions and forwards turned away, by reason.");
         _leases = _meter.CreateUpDownCounter<long>("shale.gateway.leases", "{lease}", "Leases that are served.");
     }
@@ -43,15 +43,16 @@ public sealed class GatewayMetrics : IDisposable
     public void ConnectionClosed() => _openConnections.Add(-1);
 
     /// <summary>A session's process started, <paramref name="seconds"/> after it was asked for.</summary>
-    public void SessionStarted(string kind, double seconds)
+    public void ProcessStarted(double seconds) => _startSeconds.Record(seconds);
+
+    /// <summary>Counts a session, which is open until what is returned is disposed.</summary>
+    /// <param name="kind"><c>shell</c>, <c>exec</c>, <c>sftp</c>, or <c>scp</c> where the gateway itself serves it.</param>
+    public IDisposable CountSession(string kind)
     {
         _sessions.Add(1, new TagList { { "kind", kind } });
         _openSessions.Add(1);
-        _startSeconds.Record(seconds);
+        return new OpenSession(_openSessions);
     }
-
-    /// <summary>A session ended.</summary>
-    public void SessionEnded() => _openSessions.Add(-1);
 
     /// <summary>Bytes went to (<c>out</c>) or came from (<c>in</c>) a client.</summary>
     public void Transferred(string direction, long bytes) => _bytes.Add(bytes, new TagList { { "direction", direction } });
@@ -64,4 +65,9 @@ public sealed class GatewayMetrics : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _meter.Dispose();
+
+    private sealed class OpenSession(UpDownCounter<long> open) : IDisposable
+    {
+        public void Dispose() => open.Add(-1);
+    }
 }

@@ -87,7 +87,7 @@ public sealed class GatewayHost : IAsyncDisposable
                 HostKeys = keys,
                 Authenticator = new LeaseAuthenticator(leases, options.Time, logger),
                 Sessions = new SessionHandler(
-                    [subsystem, new SftpSubsystem(options.Time), new ResultsSubsystem(results, options.Time, logger), new ReadySubsystem()],
+                    [subsystem, new SftpSubsystem(metrics, options.Time), new ResultsSubsystem(results, metrics, options.Time, logger), new ReadySubsystem()],
                     new AgentForwarding(carrier, logger),
                     metrics,
                     new AsciicastRecorder(options.RecordingDirectory, options.Time),

@@ -9,6 +9,7 @@ using Shale.Data;
 using Shale.Data.Cids;
 using Shale.Data.Store;
 using Shale.Data.UnixFs;
+using Shale.Gateway.Admin;
 using Shale.Gateway.Leases;
 using Shale.Gateway.Sessions;
 using Shale.Ssh.Session;
@@ -19,7 +20,7 @@ namespace Shale.Gateway.Results;
 /// The subsystem <c>results@shaleprotocol.com</c>: packs a path of the lease's container on this machine, and sends packed results
 /// (docs/DATASETS.md section 5). Errors are a line on standard error and exit status 1, so that stock ssh shows them.
 /// </summary>
-internal sealed class ResultsSubsystem(LeaseResults results, TimeProvider time, ILogger logger) : ISubsystem
+internal sealed class ResultsSubsystem(LeaseResults results, GatewayMetrics metrics, TimeProvider time, ILogger logger) : ISubsystem
 {
     // A path has at most 4096 bytes; written as \\u00XX each byte of it has six.
     private const int MaxRequest = 32 * 1024;
@@ -56,7 +57,7 @@ internal sealed class ResultsSubsystem(LeaseResults results, TimeProvider time, 
         var (tree, bandwidth) = await lease.UseAsync(
             session.Connection, async c => (await c.OpenFilesAsync(cancellation).ConfigureAwait(false), c.Bandwidth), cancellation).ConfigureAwait(false);
         await using var files = tree;
-        var metered = new MeteredSession(lease, session, bandwidth);
+        var metered = new MeteredSession(lease, session, bandwidth, metrics);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var latest = new Latest();
         var packing = results.PackAsync(files, path, lease.Record, () => WaitForService(lease, ended.Token), preset, latest, ended.Token);
@@ -118,7 +119,7 @@ internal sealed class ResultsSubsystem(LeaseResults results, TimeProvider time, 
         }
 
         using var car = opened.Value;
-        var metered = new MeteredSession(lease, session, await lease.UseAsync(session.Connection, c => Task.FromResult(c.Bandwidth), cancellation).ConfigureAwait(false));
+        var metered = new MeteredSession(lease, session, await lease.UseAsync(session.Connection, c => Task.FromResult(c.Bandwidth), cancellation).ConfigureAwait(false), metrics);
         var block = ArrayPool<byte>.Shared.Rent(SendBlock);
         try
         {

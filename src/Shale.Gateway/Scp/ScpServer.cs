@@ -1,4 +1,5 @@
 using Shale.Containers.Files;
+using Shale.Gateway.Admin;
 using Shale.Gateway.Leases;
 using Shale.Gateway.Sessions;
 using Shale.Ssh.Session;
@@ -15,7 +16,7 @@ internal static class ScpServer
     /// <summary>Serves the session if it is such a command.</summary>
     /// <returns>The exit status; null where the command is for the container.</returns>
     /// <exception cref="Containers.Exec.ExecException">The lease is not served; the message is for the user.</exception>
-    public static async Task<int?> TryServeAsync(LeaseService lease, SshSession session, CancellationToken cancellation)
+    public static async Task<int?> TryServeAsync(LeaseService lease, SshSession session, GatewayMetrics metrics, CancellationToken cancellation)
     {
         if (session.Kind != SessionKind.Exec || session.Terminal is not null || session.OriginalCommand is not null || !ScpCommand.TryParse(session.Command.Span, out var command))
         {
@@ -31,7 +32,8 @@ internal static class ScpServer
                 return null;
             }
 
-            var metered = new MeteredSession(lease, session, bandwidth);
+            using var counted = metrics.CountSession("scp");
+            var metered = new MeteredSession(lease, session, bandwidth, metrics);
             return command.IsSink
                 ? await new ScpSink(tree, command, session.Input, metered.ReceivedAsync, metered.WriteAsync).RunAsync(cancellation).ConfigureAwait(false)
                 : await new ScpSource(tree, command, session.Input, metered.ReceivedAsync, metered.WriteAsync).RunAsync(cancellation).ConfigureAwait(false);

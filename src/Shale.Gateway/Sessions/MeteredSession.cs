@@ -1,11 +1,12 @@
 using Shale.Containers.Bandwidth;
+using Shale.Gateway.Admin;
 using Shale.Gateway.Leases;
 using Shale.Ssh.Session;
 
 namespace Shale.Gateway.Sessions;
 
 /// <summary>A session that the gateway itself serves from the lease's files: its bytes are counted, held to the lease's bandwidth, and held back while the lease is paused.</summary>
-internal sealed class MeteredSession(LeaseService lease, SshSession session, LeaseBandwidth? bandwidth)
+internal sealed class MeteredSession(LeaseService lease, SshSession session, LeaseBandwidth? bandwidth, GatewayMetrics metrics)
 {
     /// <summary>To be called with what came before anything is done with it.</summary>
     public async ValueTask ReceivedAsync(int bytes, CancellationToken cancellation)
@@ -17,6 +18,7 @@ internal sealed class MeteredSession(LeaseService lease, SshSession session, Lea
         }
 
         lease.CountIn(bytes);
+        metrics.Transferred("in", bytes);
     }
 
     /// <summary>Sends to the client.</summary>
@@ -28,6 +30,7 @@ internal sealed class MeteredSession(LeaseService lease, SshSession session, Lea
         }
 
         lease.CountOut(bytes.Length);
+        metrics.Transferred("out", bytes.Length);
         await session.WriteOutputAsync(bytes, cancellation).ConfigureAwait(false);
     }
 }

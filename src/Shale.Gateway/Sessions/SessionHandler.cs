@@ -57,7 +57,7 @@ internal sealed class SessionHandler(IReadOnlyList<ISubsystem> subsystems, Agent
                 return;
             }
 
-            if (await ScpServer.TryServeAsync(lease, session, scope.Token).ConfigureAwait(false) is { } status)
+            if (await ScpServer.TryServeAsync(lease, session, metrics, scope.Token).ConfigureAwait(false) is { } status)
             {
                 await session.ExitAsync(status, scope.Token).ConfigureAwait(false);
                 return;
@@ -67,8 +67,8 @@ internal sealed class SessionHandler(IReadOnlyList<ISubsystem> subsystems, Agent
             var outOfMemory = lease.OutOfMemory;
             await using var agent = await agents.StartAsync(lease, session, scope.Token).ConfigureAwait(false);
             await using var process = await lease.RunAsync(session.Connection, Request(lease, session, agent), scope.Token).ConfigureAwait(false);
-            metrics.SessionStarted(session.Kind.ToString().ToLowerInvariant(), time.GetElapsedTime(asked).TotalSeconds);
-            try
+            metrics.ProcessStarted(time.GetElapsedTime(asked).TotalSeconds);
+            using (metrics.CountSession(session.Kind.ToString().ToLowerInvariant()))
             {
                 using var observer = new RelayObserver(lease, metrics, recorder.Begin(lease, session));
                 var exit = await new SessionRelay(session, process, lease.Container?.Bandwidth, observer).RunAsync(scope.Token).ConfigureAwait(false);
@@ -85,10 +85,6 @@ internal sealed class SessionHandler(IReadOnlyList<ISubsystem> subsystems, Agent
                 {
                     await session.ExitAsync(exit.Code, scope.Token).ConfigureAwait(false);
                 }
-            }
-            finally
-            {
-                metrics.SessionEnded();
             }
         }
         catch (ExecException refusal)

@@ -1,3 +1,4 @@
+using Shale.Gateway.Admin;
 using Shale.Gateway.Leases;
 using Shale.Gateway.Sessions;
 using Shale.Ssh.Session;
@@ -5,7 +6,7 @@ using Shale.Ssh.Session;
 namespace Shale.Gateway.Sftp;
 
 /// <summary>The sftp subsystem: what sftp, scp, sshfs and editors use. Works with any image, since nothing of it runs there.</summary>
-internal sealed class SftpSubsystem(TimeProvider time) : ISubsystem
+internal sealed class SftpSubsystem(GatewayMetrics metrics, TimeProvider time) : ISubsystem
 {
     public string Name => "sftp";
 
@@ -13,7 +14,8 @@ internal sealed class SftpSubsystem(TimeProvider time) : ISubsystem
     {
         var (tree, bandwidth) = await lease.UseAsync(
             session.Connection, async c => (await c.OpenFilesAsync(cancellation).ConfigureAwait(false), c.Bandwidth), cancellation).ConfigureAwait(false);
-        var metered = new MeteredSession(lease, session, bandwidth);
+        using var counted = metrics.CountSession(Name);
+        var metered = new MeteredSession(lease, session, bandwidth, metrics);
         await using var server = new SftpServer(tree, session.Input, metered.ReceivedAsync, metered.WriteAsync, time);
         return await server.RunAsync(cancellation).ConfigureAwait(false) ? 0 : 1;
     }

@@ -39,6 +39,7 @@ internal sealed class FilesSection : ISection
             var size = FormattableString.Invariant($"{LargeSize / 1e9:0.#} GB");
             await RatioAsync(report, $"scp of one file of {size} in", "≥ 1.3", LargeSize, t => ScpAsync(servers, t, large, Remote(t, "/root/large")), servers);
             await RatioAsync(report, $"scp of one file of {size} out", "≥ 1.3", LargeSize, t => ScpAsync(servers, t, Remote(t, "/root/large"), back), servers);
+            await RatioAsync(report, $"sftp of one file of {size} in", "≥ 1.3", LargeSize, t => SftpAsync(servers, t, $"put {large} /root/large"), servers);
             await RatioAsync(report, $"sftp of one file of {size} out", "≥ 1.3", LargeSize, t => SftpAsync(servers, t, $"get /root/large {back}"), servers);
             await RatioAsync(report, $"scp of {SmallFiles} small files in", "≥ 1.0", 0, t => ScpAsync(servers, t, "-r", small, Remote(t, "/root/")), servers);
             await RatioAsync(report, $"scp of {SmallFiles} small files out", "≥ 1.0", 0, t => ScpAsync(servers, t, "-r", Remote(t, "/root/small"), back + "-small"), servers);

@@ -13,8 +13,13 @@ public sealed class PrometheusTextTests
         metrics.ConnectionOpened();
         metrics.ConnectionOpened();
         metrics.ConnectionClosed();
-        metrics.SessionStarted("exec", 0.02);
-        metrics.SessionStarted("exec", 0.3);
+        using (metrics.CountSession("exec"))
+        {
+            metrics.ProcessStarted(0.02);
+        }
+
+        using var open = metrics.CountSession("exec");
+        metrics.ProcessStarted(0.3);
         metrics.Transferred("out", 1000);
         metrics.Refused("a \"reason\"\n");
         var lines = text.Write().Split('\n');
@@ -24,6 +29,7 @@ public sealed class PrometheusTextTests
         Assert.Contains("# TYPE shale_gateway_connections_open gauge", lines);
         Assert.Contains("shale_gateway_connections_open 1", lines);
         Assert.Contains("shale_gateway_sessions_total{kind=\"exec\"} 2", lines);
+        Assert.Contains("shale_gateway_sessions_open 1", lines);
         Assert.Contains("# TYPE shale_gateway_exec_start_seconds histogram", lines);
         // Buckets are cumulative, and the last one holds everything.
         Assert.Contains("shale_gateway_exec_start_seconds_bucket{le=\"0.01\"} 0", lines);
