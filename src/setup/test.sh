@@ -21,7 +21,7 @@ run_tests() {
     fi
     echo "   $line"
     grep -E '^\s+Failed ' "$log" || true
-    [[ $line == Passed* ]] || sed -n '/^\s*Failed /,$p' "$log" | head -80
+    [[ $line == Passed* ]] || sed -n '/^\s*Failed /,$p' "$log" | head -200
     passed=$((passed + $(sed -E 's/.*Passed: +([0-9]+).*/\1/' <<<"$line")))
     failed=$((failed + $(sed -E 's/.*Failed: +([0-9]+).*/\1/' <<<"$line") + $(sed -E 's/.*Skipped: +([0-9]+).*/\1/' <<<"$line")))
   done

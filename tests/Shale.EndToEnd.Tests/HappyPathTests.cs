@@ -42,7 +42,7 @@ public sealed class HappyPathTests(World world)
         Assert.Equal(World.Atto("0.75") + World.Atto("0.01"), (await world.LookAsync() - before).Market);
 
         var (paid, back) = await client.StopAsync(lease);
-        Assert.Equal(await client.SignedAsync(lease), paid);
+        await client.PaidWhatItSignedAsync(paid, lease);
         Assert.Equal(World.Atto("0.75") + World.Atto("0.01"), paid + back);
         Assert.Equal(("Closed", paid), await client.LeaseAsync(lease));
         var refused = await client.ShaleAsync("topup", $"{lease}", "0.25fil");

@@ -49,10 +49,15 @@ internal sealed class ContainerRoot : IDisposable
     /// Opens the tree of process <paramref name="pid"/>; null if this process may not or if it is another container's. The pid comes from the
     /// engine and may be stale, or counted in another pid namespace, so a file of ours with a secret has to be there.
     /// </summary>
-    public static ContainerRoot? TryOpen(int pid, string markerPath, ReadOnlySpan<byte> marker)
+    /// <param name="pid">Process 1, as the engine counts it.</param>
+    /// <param name="markerPath">Where in the container the secret is.</param>
+    /// <param name="marker">The secret.</param>
+    /// <param name="reason">Why it can't be had; empty where it can.</param>
+    public static ContainerRoot? TryOpen(int pid, string markerPath, ReadOnlySpan<byte> marker, out string reason)
     {
         if (pid <= 0)
         {
+            reason = "it does not run";
             return null;
         }
 
@@ -61,8 +66,21 @@ internal sealed class ContainerRoot : IDisposable
         var network = new SafeFileHandle(Native.Open(folder + "/ns/net", Native.O_RDONLY | Native.O_CLOEXEC, 0), true);
         var process = HostSignals.OpenProcess(pid);
         var opened = new ContainerRoot(root, network, process, pid);
-        if (!root.IsInvalid && !network.IsInvalid && !process.IsInvalid && opened.TryReadSmallFile(markerPath, 4096) is { } found && found.AsSpan().SequenceEqual(marker))
+        if (root.IsInvalid || network.IsInvalid || process.IsInvalid)
         {
+            reason = $"its process {pid} can't be opened here: it has ended, is another machine's, or this process is not root";
+        }
+        else if (opened.TryReadSmallFile(markerPath, 4096) is not { } found)
+        {
+            reason = $"process {pid} has no {markerPath}: it is another machine's";
+        }
+        else if (!found.AsSpan().SequenceEqual(marker))
+        {
+            reason = $"process {pid} is another container's";
+        }
+        else
+        {
+            reason = "";
             return opened;
         }
 

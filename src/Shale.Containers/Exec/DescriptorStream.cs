@@ -6,8 +6,19 @@ namespace Shale.Containers.Exec;
 /// One direction, or both, of a non-blocking descriptor. A read is one read(2) into the caller's memory when bytes are there; else it
 /// waits without a thread. One read and one write may be in progress at a time. The end of a terminal (EIO) reads as the end of the stream.
 /// </summary>
-internal sealed class DescriptorStream(PolledHandle handle, bool canRead, bool canWrite, bool ownsHandle) : Stream
+/// <param name="handle">The descriptor.</param>
+/// <param name="canRead">Whether it is read from.</param>
+/// <param name="canWrite">Whether it is written to.</param>
+/// <param name="ownsHandle">Whether it is closed with the stream.</param>
+/// <param name="shortReadsInline">
+/// Whether a few bytes that were waited for, an echo, are handed over on the reactor's thread: a hop to the thread pool costs more than all else that is done with them. Only for
+/// readers that send them on and read again. Bulk, a second read at once, and the end go over the thread pool as always.
+/// </param>
+internal sealed class DescriptorStream(PolledHandle handle, bool canRead, bool canWrite, bool ownsHandle, bool shortReadsInline = false) : Stream
 {
+    /// <summary>A read of at most this many bytes is short: a screenful of text, far below what bulk is read in.</summary>
+    private const int ShortRead = 4096;
+
     private int _closed;
 
     public override bool CanRead => canRead && _closed == 0;
@@ -37,7 +48,13 @@ internal sealed class DescriptorStream(PolledHandle handle, bool canRead, bool c
         }
 
         var read = TryRead(buffer.Span);
-        return read >= 0 ? new ValueTask<int>(read) : ReadSlowAsync(buffer, cancellationToken);
+        if (read >= 0)
+        {
+            // More lay there already: a stream of bytes is not the reactor's to carry.
+            return Reactor.IsCurrent ? MoveAsync(read) : new ValueTask<int>(read);
+        }
+
+        return ReadSlowAsync(buffer, cancellationToken);
     }
 
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
@@ -96,13 +113,20 @@ internal sealed class DescriptorStream(PolledHandle handle, bool canRead, bool c
     {
         while (true)
         {
-            await handle.Readable.WaitAsync(cancellationToken).ConfigureAwait(false);
+            await handle.Readable.WaitAsync(cancellationToken, shortReadsInline).ConfigureAwait(false);
             var read = TryRead(buffer.Span);
             if (read >= 0)
             {
-                return read;
+                return read is 0 or > ShortRead && Reactor.IsCurrent ? await MoveAsync(read).ConfigureAwait(false) : read;
             }
         }
+    }
+
+    /// <summary>Goes on with a result on the thread pool.</summary>
+    private static async ValueTask<int> MoveAsync(int read)
+    {
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        return read;
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]

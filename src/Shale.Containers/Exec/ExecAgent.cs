@@ -21,7 +21,7 @@ internal sealed class ExecAgent : IAsyncDisposable
     public const string HelperPath = MountPoint + "/helper";
 
     /// <summary>How long the helper may take to come up or to start a command: it answers in a millisecond unless the machine is starved.</summary>
-    public static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(10);
+    public static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(30);
 
     /// <summary>After this one looks for a reason.</summary>
     private static readonly TimeSpan SlowTime = TimeSpan.FromSeconds(1);

@@ -72,6 +72,15 @@ internal static unsafe partial class Native
     [LibraryImport("libc", EntryPoint = "fstatfs", SetLastError = true)]
     private static partial int FStatFs(SafeHandle fd, nint* buffer);
 
+    /// <summary>What became of a connection that was begun (SO_ERROR): 0 where it stands.</summary>
+    internal static int SocketError(SafeHandle socket)
+    {
+        const int SOL_SOCKET = 1, SO_ERROR = 4;
+        int value;
+        var length = (uint)sizeof(int);
+        return GetSocketOption(socket, SOL_SOCKET, SO_ERROR, &value, &length) < 0 ? LastError : value;
+    }
+
     internal static SafeFileHandle CreateEpoll() => Owned(EpollCreate(O_CLOEXEC), "epoll_create1");
 
     internal static int LastError => Marshal.GetLastPInvokeError();

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
 using System.Threading.Tasks.Sources;
 using Microsoft.Win32.SafeHandles;
 
@@ -14,6 +15,9 @@ internal sealed unsafe class Reactor
 
     private static readonly Lazy<Reactor> LazyShared = new(() => new Reactor());
 
+    [ThreadStatic]
+    private static bool s_isThisThread;
+
     private readonly SafeFileHandle _epoll = Native.CreateEpoll();
     private readonly ConcurrentDictionary<long, PolledHandle> _handles = new();
     private long _nextKey;
@@ -21,6 +25,9 @@ internal sealed unsafe class Reactor
     private Reactor() => new Thread(Run) { IsBackground = true, Name = "shale-epoll" }.Start();
 
     public static Reactor Shared => LazyShared.Value;
+
+    /// <summary>Whether the caller runs on the reactor's thread, which all descriptors share and nobody may keep.</summary>
+    public static bool IsCurrent => s_isThisThread;
 
     public long Add(PolledHandle handle)
     {
@@ -38,7 +45,7 @@ internal sealed unsafe class Reactor
         return key;
     }
 
-    public void Remove(long key, SafeFileHandle fd)
+    public void Remove(long key, SafeHandle fd)
     {
         if (_handles.TryRemove(key, out _))
         {
@@ -48,6 +55,7 @@ internal sealed unsafe class Reactor
 
     private void Run()
     {
+        s_isThisThread = true;
         var memory = stackalloc byte[EventsPerWait * EpollEvents.Size];
         var events = new EpollEvents(new Span<byte>(memory, EventsPerWait * EpollEvents.Size));
         while (true)
@@ -79,17 +87,21 @@ internal sealed unsafe class Reactor
 /// <summary>A non-blocking descriptor with the two things one can wait for.</summary>
 internal sealed class PolledHandle : IDisposable
 {
+    private readonly IDisposable _owner;
     private readonly long _key;
     private int _disposed;
 
-    /// <summary>Takes the descriptor over; it must be non-blocking.</summary>
-    public PolledHandle(SafeFileHandle fd)
+    /// <summary>Takes the descriptor over.</summary>
+    /// <param name="fd">The descriptor; it must be non-blocking.</param>
+    /// <param name="owner">What closes it, where it is not closed by itself.</param>
+    public PolledHandle(SafeHandle fd, IDisposable? owner = null)
     {
         Fd = fd;
+        _owner = owner ?? fd;
         _key = Reactor.Shared.Add(this);
     }
 
-    public SafeFileHandle Fd { get; }
+    public SafeHandle Fd { get; }
 
     public ReadinessSignal Readable { get; } = new();
 
@@ -101,8 +113,9 @@ internal sealed class PolledHandle : IDisposable
     {
         if (Interlocked.Exchange(ref _disposed, 1) == 0)
         {
+            // First out of the reactor, then closed: its number may be another's at once.
             Reactor.Shared.Remove(_key, Fd);
-            Fd.Dispose();
+            _owner.Dispose();
             Readable.Set();
             Writable.Set();
         }
@@ -113,12 +126,15 @@ internal sealed class PolledHandle : IDisposable
 internal sealed class ReadinessSignal : IValueTaskSource
 {
     private readonly Lock _lock = new();
-    private ManualResetValueTaskSourceCore<bool> _core = new() { RunContinuationsAsynchronously = true };
+    private ManualResetValueTaskSourceCore<bool> _core;
     private CancellationTokenRegistration _registration;
     private bool _signaled;
     private bool _waiting;
+    private bool _inline;
 
-    public ValueTask WaitAsync(CancellationToken cancellationToken)
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <param name="inline">Whether what follows may run on the reactor's thread: it returns at once, and says so by looking at <see cref="Reactor.IsCurrent"/>.</param>
+    public ValueTask WaitAsync(CancellationToken cancellationToken, bool inline = false)
     {
         short version;
         lock (_lock)
@@ -135,6 +151,7 @@ internal sealed class ReadinessSignal : IValueTaskSource
             }
 
             _waiting = true;
+            _inline = inline;
             _core.Reset();
             version = _core.Version;
         }
@@ -158,6 +175,7 @@ internal sealed class ReadinessSignal : IValueTaskSource
             }
 
             _waiting = false;
+            _core.RunContinuationsAsynchronously = !(_inline && Reactor.IsCurrent);
         }
 
         _core.SetResult(true);
@@ -186,6 +204,7 @@ internal sealed class ReadinessSignal : IValueTaskSource
             }
 
             _waiting = false;
+            _core.RunContinuationsAsynchronously = true;
         }
 
         _core.SetException(new OperationCanceledException(token));

@@ -63,7 +63,7 @@ internal static unsafe class Terminal
         }
     }
 
-    public static void Resize(SafeFileHandle master, TerminalSize size)
+    public static void Resize(SafeHandle master, TerminalSize size)
     {
         var words = stackalloc ushort[4] { Word(size.Rows), Word(size.Columns), Word(size.PixelWidth), Word(size.PixelHeight) };
         Native.Check(Native.Ioctl(master, Native.TIOCSWINSZ, words), "ioctl(TIOCSWINSZ)");

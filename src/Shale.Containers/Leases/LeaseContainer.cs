@@ -83,8 +83,8 @@ public sealed partial class LeaseContainer : IAsyncDisposable
         if (Bandwidth is not null)
         {
             inspect = await Engine.InspectContainerAsync(ContainerId, cancellationToken).ConfigureAwait(false);
-            using var root = OpenRoot(inspect.State.Pid)
-                ?? throw new EngineException(EngineFailure.Failed, "The container's network can't be held to its bandwidth: its engine is not this machine's, or this process is not root.");
+            using var root = OpenRoot(inspect.State.Pid, out var reason)
+                ?? throw new EngineException(EngineFailure.Failed, $"The container's network can't be held to its bandwidth: {reason}.");
             Bandwidth.Shape(root);
         }
 
@@ -161,7 +161,7 @@ public sealed partial class LeaseContainer : IAsyncDisposable
         }
 
         var attachment = await AttachAsync(cancellationToken).ConfigureAwait(false);
-        if (attachment.Root is null || OpenRoot(attachment.Root.Pid) is not { } root)
+        if (attachment.Root is null || OpenRoot(attachment.Root.Pid, out _) is not { } root)
         {
             throw new ExecException(ExecFailure.Unavailable, "The container's files can't be reached from this machine.");
         }
@@ -288,7 +288,7 @@ public sealed partial class LeaseContainer : IAsyncDisposable
             }
 
             var inspect = await InspectRunningAsync(cancellationToken).ConfigureAwait(false);
-            var root = OpenRoot(inspect.State.Pid);
+            var root = OpenRoot(inspect.State.Pid, out _);
             if (root is not null)
             {
                 Bandwidth?.Shape(root);
@@ -378,23 +378,21 @@ public sealed partial class LeaseContainer : IAsyncDisposable
         };
     }
 
-    private ContainerRoot? OpenRoot(int pid)
+    private ContainerRoot? OpenRoot(int pid, out string reason)
     {
         if (!Engine.Endpoint.IsLocal)
         {
+            reason = "its engine is another machine's";
             return null;
         }
 
         try
         {
-            return ContainerRoot.TryOpen(pid, ExecAgent.MountPoint + "/" + LeaseHost.MarkerName, File.ReadAllBytes(Path.Combine(_host.Folder(LeaseId), LeaseHost.MarkerName)));
+            return ContainerRoot.TryOpen(pid, ExecAgent.MountPoint + "/" + LeaseHost.MarkerName, File.ReadAllBytes(Path.Combine(_host.Folder(LeaseId), LeaseHost.MarkerName)), out reason);
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return null;
-        }
-        catch (UnauthorizedAccessException)
-        {
+            reason = e.Message;
             return null;
         }
     }

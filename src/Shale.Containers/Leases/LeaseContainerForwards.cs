@@ -34,21 +34,14 @@ public sealed partial class LeaseContainer
             Exception? last = null;
             foreach (var address in addresses)
             {
-                var socket = ContainerNetwork.NewSocket(root, address.AddressFamily, SocketType.Stream);
                 try
                 {
+                    var socket = await PolledSocket.ConnectAsync(root, new IPEndPoint(address, port), timer.Token).ConfigureAwait(false);
                     socket.NoDelay = true;
-                    await socket.ConnectAsync(new IPEndPoint(address, port), timer.Token).ConfigureAwait(false);
                     return socket;
                 }
-                catch (Exception e)
+                catch (SocketException e)
                 {
-                    socket.Dispose();
-                    if (e is not SocketException)
-                    {
-                        throw;
-                    }
-
                     last = e;
                 }
             }

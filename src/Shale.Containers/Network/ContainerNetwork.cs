@@ -29,6 +29,29 @@ internal static unsafe partial class ContainerNetwork
         return fd >= 0 ? new Socket(new SafeSocketHandle(fd, ownsHandle: true)) : throw Native.Failure("socket in the container's network", error);
     }
 
+    /// <summary>Makes a non-blocking TCP socket in the container's network namespace and begins to connect it.</summary>
+    /// <param name="root">The container.</param>
+    /// <param name="address">Where to.</param>
+    /// <param name="error">0 where it is connected; EINPROGRESS where that takes time; else why it can't be.</param>
+    public static SafeSocketHandle BeginConnect(ContainerRoot root, IPEndPoint address, out int error)
+    {
+        var native = address.AddressFamily == AddressFamily.InterNetworkV6 ? AF_INET6 : AF_INET;
+        var (fd, failed) = OnThread(root.Network, () => SocketCall(native, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+        if (fd < 0)
+        {
+            throw Native.Failure("socket in the container's network", failed);
+        }
+
+        var handle = new SafeSocketHandle(fd, ownsHandle: true);
+        var bytes = address.Serialize();
+        fixed (byte* pointer = bytes.Buffer.Span)
+        {
+            error = ConnectCall(handle, pointer, (uint)bytes.Size) < 0 ? Native.LastError : 0;
+        }
+
+        return handle;
+    }
+
     /// <summary>Connects to a Unix socket by its path in the container; null with the error where it can't be.</summary>
     public static Socket? ConnectUnix(ContainerRoot root, ReadOnlySpan<byte> path, string home, out FileError error)
     {

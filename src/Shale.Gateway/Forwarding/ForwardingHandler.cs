@@ -29,7 +29,7 @@ internal sealed class ForwardingHandler(GatewayMetrics metrics) : IForwardingHan
         {
             var lease = (LeaseService)connection.User.Identity;
             var (socket, bandwidth) = await lease.UseAsync(connection, async c => (await connect(c).ConfigureAwait(false), c.Bandwidth), cancellation).ConfigureAwait(false);
-            return ForwardOpenResult.Connected(new MeteredStream(ForwardedStream.FromSocket(socket), lease, bandwidth, metrics));
+            return ForwardOpenResult.Connected(new MeteredStream(new ContainerConnection(socket), lease, bandwidth, metrics));
         }
         catch (ForwardException error)
         {
@@ -74,7 +74,7 @@ internal sealed class ForwardingHandler(GatewayMetrics metrics) : IForwardingHan
                 var socket = await inner.AcceptAsync(cancellationToken).ConfigureAwait(false);
                 var remote = socket.RemoteEndPoint as IPEndPoint;
                 return new ForwardedConnection(
-                    new MeteredStream(ForwardedStream.FromSocket(socket), lease, container.Bandwidth, metrics), remote?.Address.ToString() ?? "", remote?.Port ?? 0);
+                    new MeteredStream(new ContainerConnection(socket), lease, container.Bandwidth, metrics), remote?.Address.ToString() ?? "", remote?.Port ?? 0);
             }
             catch (System.Net.Sockets.SocketException)
             {

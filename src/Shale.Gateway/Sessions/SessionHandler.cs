@@ -171,6 +171,8 @@ internal sealed class SessionHandler(IReadOnlyList<ISubsystem> subsystems, Agent
 
     private sealed class RelayObserver(LeaseService lease, GatewayMetrics metrics, ISessionRecording? recording) : IRelayObserver, IDisposable
     {
+        public bool WritesFiles => recording is not null;
+
         public void OnOutput(ReadOnlySpan<byte> bytes, bool isError)
         {
             lease.CountOut(bytes.Length);

@@ -18,6 +18,7 @@ internal sealed class SessionRelay(SshSession session, ContainerProcess process,
     /// <returns>How the process ended.</returns>
     public async Task<ExitStatus> RunAsync(CancellationToken cancellation)
     {
+        session.TakesShortInputInline = true;
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var input = InputAsync(ended.Token);
         var events = EventsAsync(ended.Token);
@@ -85,6 +86,12 @@ internal sealed class SessionRelay(SshSession session, ContainerProcess process,
                 if (bandwidth is not null)
                 {
                     await bandwidth.ToClient.TakeAsync(count, cancellation).ConfigureAwait(false);
+                }
+
+                if (observer.WritesFiles)
+                {
+                    // A disk may be slow, and a few bytes come on a thread that all descriptors share.
+                    await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
                 }
 
                 observer.OnOutput(buffer.Memory.Span[..count], isError);
@@ -174,6 +181,9 @@ internal sealed class SessionRelay(SshSession session, ContainerProcess process,
 /// <summary>Sees what passes, for metrics and recordings; must return at once.</summary>
 internal interface IRelayObserver
 {
+    /// <summary>Whether it writes what passes to a disk.</summary>
+    bool WritesFiles { get; }
+
     void OnOutput(ReadOnlySpan<byte> bytes, bool isError);
 
     void OnInput(ReadOnlySpan<byte> bytes);

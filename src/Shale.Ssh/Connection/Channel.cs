@@ -29,9 +29,13 @@ internal sealed class Channel : SshChannel
     /// <summary>Room behind the data for the padding.</summary>
     internal const int TailRoom = PacketSealer.MaxPadding;
 
+    /// <summary>What a packet of keystrokes, a pasted line or a small request has at most.</summary>
+    private const int ShortInput = 4096;
+
     private readonly ChannelMultiplexer _multiplexer;
     private readonly Lock _gate = new();
-    private readonly Pipe _input = new(InputOptions);
+    private readonly InputScheduler _scheduler = new();
+    private readonly Pipe _input;
     private readonly Pipe? _error;
     private readonly ReceiveWindow _receiveWindow = new();
     private readonly SemaphoreSlim _sendLock = new(1, 1);
@@ -49,10 +53,11 @@ internal sealed class Channel : SshChannel
         _multiplexer = multiplexer;
         ChannelType = channelType;
         LocalId = localId;
+        _input = new Pipe(InputOptions(_scheduler));
         Input = new CreditingPipeReader(_input.Reader, this);
         if (separateError)
         {
-            _error = new Pipe(InputOptions);
+            _error = new Pipe(InputOptions(PipeScheduler.ThreadPool));
             Error = new CreditingPipeReader(_error.Reader, this);
         }
     }
@@ -95,10 +100,10 @@ internal sealed class Channel : SshChannel
     public int MaxData { get; private set; } = ReceiveWindow.MaxPacket;
 
     /// <summary>
-    /// The pipes are bounded by the window that the channel gives the peer, not by thresholds of their own; their readers run on the thread pool, never on the connection's reader.
+    /// Whether whoever awaits <see cref="Input"/> never blocks, so that a few bytes, a keystroke, are handed over on the connection's reader: a hop to the thread pool costs more than
+    /// all else that is done with them. Bulk goes over the thread pool as always.
     /// </summary>
-    private static PipeOptions InputOptions { get; } = new(
-        readerScheduler: PipeScheduler.ThreadPool, writerScheduler: PipeScheduler.Inline, pauseWriterThreshold: 0, resumeWriterThreshold: 0, useSynchronizationContext: false);
+    public bool TakesShortInputInline { get; set; }
 
     public void Open(uint remoteId, uint window, uint maxPacket)
     {
@@ -235,7 +240,7 @@ internal sealed class Channel : SshChannel
         pipe.Writer.Advance(data.Length);
 
         // Completes at once: the pipe has no threshold.
-        var flush = pipe.Writer.FlushAsync(CancellationToken.None);
+        var flush = TakesShortInputInline && data.Length <= ShortInput ? _scheduler.Flush(pipe.Writer) : pipe.Writer.FlushAsync(CancellationToken.None);
         if (flush.IsCompletedSuccessfully && flush.Result.IsCompleted)
         {
             Credit(data.Length);
@@ -445,6 +450,10 @@ internal sealed class Channel : SshChannel
         _ = _closed.CancelAsync();
         Requests?.OnClosed();
     }
+
+    /// <summary>The pipes are bounded by the window that the channel gives the peer, not by thresholds of their own.</summary>
+    private static PipeOptions InputOptions(PipeScheduler reader) => new(
+        readerScheduler: reader, writerScheduler: PipeScheduler.Inline, pauseWriterThreshold: 0, resumeWriterThreshold: 0, useSynchronizationContext: false);
 
     private IOException ClosedException() => new($"Channel {LocalId} takes no more output.");
 }

@@ -61,6 +61,12 @@ internal sealed class ServerSession : SshSession, IChannelRequestHandler
 
     public override PipeReader Input => _channel.Input;
 
+    public override bool TakesShortInputInline
+    {
+        get => _channel.TakesShortInputInline;
+        set => _channel.TakesShortInputInline = value;
+    }
+
     public override ChannelReader<SessionEvent> Events => _events.Reader;
 
     public override ValueTask WriteOutputAsync(ReadOnlyMemory<byte> data, CancellationToken cancellationToken) =>

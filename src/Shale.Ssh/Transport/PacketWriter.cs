@@ -267,11 +267,25 @@ internal sealed class PacketWriter : IDisposable
         Exception? error = null;
         try
         {
-            // Without a context: whoever sends runs the loop, in its own call.
-            while (await WaitForWorkAsync().ConfigureAwait(false))
+            // Without a context: whoever sends runs the loop, in its own call. One buffer, that is: what others add meanwhile is not for a sender to carry that may be the
+            // connection's reader, or a thread that all connections share.
+            var carried = 0;
+            while (true)
             {
+                var work = WaitForWorkAsync();
+                carried = work.IsCompleted ? carried : 0;
+                if (!await work.ConfigureAwait(false))
+                {
+                    break;
+                }
+
                 while (TryTake(out var buffer, out var length))
                 {
+                    if (carried++ == 1)
+                    {
+                        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+                    }
+
                     buffer.AsSpan(0, length).CopyTo(_output.GetSpan(length));
                     _output.Advance(length);
                     ArrayPool<byte>.Shared.Return(buffer);

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Numerics;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Xunit;
 
 namespace Shale.EndToEnd.Tests.Worlds;
 
@@ -9,6 +10,9 @@ namespace Shale.EndToEnd.Tests.Worlds;
 internal sealed class Client(LocalChain chain, string wallet, string home) : IAsyncDisposable
 {
     public string Wallet { get; } = wallet;
+
+    /// <summary>What is told beside an order that fails: the provider's log.</summary>
+    public Func<string> Witness { get; init; } = () => "";
 
     /// <summary>Short: sockets lie in it.</summary>
     public string Home { get; } = home;
@@ -33,9 +37,18 @@ internal sealed class Client(LocalChain chain, string wallet, string home) : IAs
     public async Task<ulong> OrderAsync(params string[] options)
     {
         string[] usual = options.Length > 0 ? options : ["--image=busybox", "--num_rams=256Mi", "--max-spend=0.5fil"];
-        var outcome = await TryOrderAsync(["--yes", .. usual]);
+        Outcome outcome;
+        try
+        {
+            outcome = await TryOrderAsync(["--yes", .. usual]);
+        }
+        catch (TimeoutException hung)
+        {
+            throw new TimeoutException($"{hung.Message}\nThe provider said:\n{Witness()}", hung);
+        }
+
         var connect = Regex.Match(outcome.Output, @"^ssh .*lease-(\d+)$", RegexOptions.Multiline);
-        return outcome.ExitCode == 0 && connect.Success ? ulong.Parse(connect.Groups[1].Value, CultureInfo.InvariantCulture) : throw new InvalidOperationException(outcome.ToString());
+        return outcome.ExitCode == 0 && connect.Success ? ulong.Parse(connect.Groups[1].Value, CultureInfo.InvariantCulture) : throw new InvalidOperationException($"{outcome}\nThe provider said:\n{Witness()}");
     }
 
     /// <summary>The order that an outcome tells of, served or not.</summary>
@@ -60,6 +73,23 @@ internal sealed class Client(LocalChain chain, string wallet, string home) : IAs
         using var status = JsonDocument.Parse((await MustAsync("agent", "status", "--json")).Output);
         return status.RootElement.GetProperty("leases").EnumerateArray().Where(l => l.GetProperty("lease").GetUInt64() == lease)
             .Select(l => l.TryGetProperty("authorised", out var signed) && signed.GetString() is { } text ? BigInteger.Parse(text, CultureInfo.InvariantCulture) : 0).Single();
+    }
+
+    /// <summary>
+    /// What was paid in the end is what was signed, but for a voucher of each lease that died on its way when it closed: it is lost to the provider, and is at most a window and a grace
+    /// ahead of the one before. That the last voucher of the log is settled to the attoFIL is the audit's to show.
+    /// </summary>
+    public async Task PaidWhatItSignedAsync(BigInteger paid, params ulong[] leases)
+    {
+        // The daemon's --window and --grace, its --interval, and as much again for a machine that is late with its clock's ticks.
+        const int MostSeconds = 10;
+        var signed = BigInteger.Zero;
+        foreach (var lease in leases)
+        {
+            signed += await SignedAsync(lease);
+        }
+
+        Assert.InRange(signed - paid, 0, leases.Length * World.Atto("0.01") * MostSeconds / 60);
     }
 
     /// <summary>Waits until more is signed than was before.</summary>

@@ -39,8 +39,8 @@ public sealed class World : IAsyncLifetime
     {
         Chain = await LocalChain.StartAsync(Path.Combine(_folder, "devnet"));
         Provider = new Provider(Chain, "provider", Path.Combine(_folder, "p"));
-        Client = new Client(Chain, "client", Path.Combine(_folder, "a"));
-        Other = new Client(Chain, "client2", Path.Combine(_folder, "b"));
+        Client = new Client(Chain, "client", Path.Combine(_folder, "a")) { Witness = () => Provider.Log };
+        Other = new Client(Chain, "client2", Path.Combine(_folder, "b")) { Witness = () => Provider.Log };
         try
         {
             foreach (var wallet in (string[])["client", "client2", "operator", "provider"])

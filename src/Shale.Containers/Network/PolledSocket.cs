@@ -1,0 +1,82 @@
+using System.Net;
+using System.Net.Sockets;
+using Shale.Containers.Exec;
+
+namespace Shale.Containers.Network;
+
+/// <summary>
+/// A connected stream socket that waits in the reactor, where a few bytes that come in are handed over without a hop to the thread pool. Nothing may have been awaited on the
+/// <see cref="Socket"/> before: the base class library would watch it for ever, and wake a thread of its own with every byte.
+/// </summary>
+public sealed class PolledSocket : IDisposable
+{
+    private const int EINPROGRESS = 115;
+
+    private readonly Socket _socket;
+    private readonly DescriptorStream _stream;
+
+    /// <summary>Takes a socket over.</summary>
+    public PolledSocket(Socket socket)
+    {
+        ArgumentNullException.ThrowIfNull(socket);
+        _socket = socket;
+        _socket.Blocking = false;
+        _stream = new DescriptorStream(new PolledHandle(socket.SafeHandle, socket), true, true, ownsHandle: true, shortReadsInline: true);
+    }
+
+    /// <summary>Reads what has come, 0 bytes at the end. A few bytes may be handed over on a thread that all descriptors share: the caller sends them on and reads again, and never blocks.</summary>
+    public ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken) => _stream.ReadAsync(buffer, cancellationToken);
+
+    /// <summary>Writes all of it.</summary>
+    public ValueTask WriteAsync(ReadOnlyMemory<byte> data, CancellationToken cancellationToken) => _stream.WriteAsync(data, cancellationToken);
+
+    /// <summary>Tells the far end that nothing more follows; reading goes on.</summary>
+    public void EndWrites()
+    {
+        try
+        {
+            _socket.Shutdown(SocketShutdown.Send);
+        }
+        catch (SocketException)
+        {
+            // The far end has reset the connection: reading will say so.
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _stream.Dispose();
+
+    /// <summary>Connects to an address in a container's network.</summary>
+    /// <exception cref="SocketException">Nobody answers there.</exception>
+    internal static async Task<Socket> ConnectAsync(ContainerRoot root, IPEndPoint address, CancellationToken cancellationToken)
+    {
+        SafeSocketHandle handle = ContainerNetwork.BeginConnect(root, address, out var error);
+        try
+        {
+            if (error == EINPROGRESS)
+            {
+                using (var polled = new PolledHandle(handle, new Nobody()))
+                {
+                    await polled.Writable.WaitAsync(cancellationToken).ConfigureAwait(false);
+                }
+
+                error = Native.SocketError(handle);
+            }
+
+            return error == 0 ? new Socket(handle) : throw new SocketException(error);
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Closes nothing: the descriptor is used on.</summary>
+    private sealed class Nobody : IDisposable
+    {
+        public void Dispose()
+        {
+        }
+    }
+}
