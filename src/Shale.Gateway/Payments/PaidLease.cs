@@ -27,6 +27,7 @@ internal sealed class PaidLease : IAsyncDisposable
 
     private readonly LeaseService _lease;
     private readonly PaymentServices _services;
+    private readonly MeterKeeper _keeper;
     private readonly Meter _meter;
     private readonly VoucherLogRecorder _recorder;
     private readonly UsageProbe _usage;
@@ -42,19 +43,25 @@ internal sealed class PaidLease : IAsyncDisposable
     private readonly SemaphoreSlim _asking = new(1, 1);
     private readonly SemaphoreSlim _applying = new(1, 1);
     private readonly Lock _gate = new();
+
+    // Held while the disk is flushed, and so by nothing else.
+    private readonly Lock _saving = new();
     private TaskCompletionSource _servable = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private string _unpaidBecause = "";
     private int _attaching;
     private Task _loop = Task.CompletedTask;
     private Task _charging = Task.CompletedTask;
     private long _savedAt;
+    private int _saveWaits;
+    private bool _disposed;
     private MeterPhase? _applied;
 
     // Nothing of a lease may be in the log before its opening.
     private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public PaidLease(LeaseService lease, MeterTerms terms, EdDsaPublicKey payerKey, ulong chainId, byte[] contract, PaymentServices services)
+    public PaidLease(LeaseService lease, MeterTerms terms, EdDsaPublicKey payerKey, ulong chainId, byte[] contract, PaymentServices services, MeterKeeper keeper)
     {
+        _keeper = keeper;
         (_lease, _services, _payerKey, _chainId, _contract) = (lease, services, payerKey, chainId, contract);
         _domain = VoucherDomain.Create(chainId, contract);
         var state = services.Meters.Load(lease.Id);
@@ -225,6 +232,12 @@ internal sealed class PaidLease : IAsyncDisposable
         }
 
         Save();
+        lock (_saving)
+        {
+            // The file is the next one's, if the lease is served again.
+            _disposed = true;
+        }
+
         _stopping.Dispose();
     }
 
@@ -303,9 +316,9 @@ internal sealed class PaidLease : IAsyncDisposable
         }
 
         await ApplyAsync().ConfigureAwait(false);
-        if (_services.Time.GetElapsedTime(_savedAt) >= SaveInterval)
+        if (_services.Time.GetElapsedTime(Volatile.Read(ref _savedAt)) >= SaveInterval)
         {
-            Save();
+            SaveSoon();
         }
     }
 
@@ -441,7 +454,7 @@ internal sealed class PaidLease : IAsyncDisposable
         {
             case RoundStatus.Paid:
                 _unpaidBecause = "";
-                Save();
+                SaveSoon();
                 break;
             case RoundStatus.Resumed:
                 _unpaidBecause = "";
@@ -501,11 +514,32 @@ internal sealed class PaidLease : IAsyncDisposable
 
     private MeterReadings Readings() => new() { BytesIn = _lease.BytesIn, BytesOut = _lease.BytesOut, Results = _services.Results(_lease.Id) };
 
+    /// <summary>To be called by the keeper, for a meter that waits.</summary>
+    public void SaveWaiting()
+    {
+        Volatile.Write(ref _saveWaits, 0);
+        Save();
+    }
+
+    /// <summary>Has the state kept, without a wait for the disk: the voucher is in the log already, and what a crash loses of the meter is served free.</summary>
+    private void SaveSoon()
+    {
+        if (Interlocked.Exchange(ref _saveWaits, 1) == 0)
+        {
+            _keeper.Add(this);
+        }
+    }
+
     private void Save()
     {
-        lock (_gate)
+        lock (_saving)
         {
-            _savedAt = _services.Time.GetTimestamp();
+            if (_disposed)
+            {
+                return;
+            }
+
+            Volatile.Write(ref _savedAt, _services.Time.GetTimestamp());
             try
             {
                 _services.Meters.Save(_log.Stamp(_meter.Snapshot));

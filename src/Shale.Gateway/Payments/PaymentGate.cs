@@ -30,6 +30,7 @@ internal sealed record PaymentServices(IVoucherLog Log, string LogVerifier, File
 internal sealed class PaymentGate(PaymentServices services) : IServiceGate, IAsyncDisposable
 {
     private readonly ConcurrentDictionary<ulong, PaidLease> _leases = new();
+    private readonly MeterKeeper _keeper = new();
 
     public ValueTask<string?> AdmitAsync(LeaseService lease, SshServerConnection connection, CancellationToken cancellation) =>
         _leases.TryGetValue(lease.Id, out var paid) ? paid.AdmitAsync(cancellation)
@@ -94,6 +95,7 @@ internal sealed class PaymentGate(PaymentServices services) : IServiceGate, IAsy
         }
 
         _leases.Clear();
+        await _keeper.DisposeAsync().ConfigureAwait(false);
     }
 
     /// <summary>The first entry of the log that a meter may not know; 0 where the file of a lease in the directory is missing.</summary>
@@ -162,7 +164,7 @@ internal sealed class PaymentGate(PaymentServices services) : IServiceGate, IAsy
             Window = TimeSpan.FromSeconds(terms.WindowSeconds),
             Grace = TimeSpan.FromSeconds(terms.GraceSeconds),
         };
-        return new PaidLease(lease, meterTerms, payer, terms.ChainId, contract, services);
+        return new PaidLease(lease, meterTerms, payer, terms.ChainId, contract, services, _keeper);
     }
 
     private static AttoFil Amount(string text, string name) =>

@@ -336,21 +336,26 @@ public sealed class VoucherLogWriter : IVoucherLog, IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Writes what readers of the log read. Only this thread changes the tree, so that it is read here without the lock: a charge that wants a checkpoint does not
+    /// wait for the disk.
+    /// </summary>
     private void Publish()
     {
+        _publishedAt = _time.GetTimestamp();
+        if (_publishedSize == _tree.Size)
+        {
+            return;
+        }
+
         lock (_gate)
         {
-            _publishedAt = _time.GetTimestamp();
-            if (_publishedSize == _tree.Size)
-            {
-                return;
-            }
-
             _tree.WriteUnwritten();
-            _tree.WritePartial();
-            Durable.Replace(Path.Combine(_folder, "checkpoint"), Encoding.UTF8.GetBytes(_current.Sign(_signer)));
-            _publishedSize = _tree.Size;
         }
+
+        _tree.WritePartial();
+        Durable.Replace(Path.Combine(_folder, "checkpoint"), Encoding.UTF8.GetBytes(SignedCheckpoint()));
+        _publishedSize = _tree.Size;
     }
 
     private sealed class Pending(ReadOnlyMemory<byte> entry)
