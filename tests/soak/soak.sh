@@ -11,7 +11,7 @@ folder=$(mktemp -d "${TMPDIR:-/tmp}/shale-soak-XXXXXX")
 port=$((20000 + RANDOM % 20000))
 finish() {
   rm -f "$folder"/state/leases/*.json
-  for _ in $(seq 300); do grep -qL '"Ended"' "$folder"/state/status/*.json 2>/dev/null || break; sleep 0.2; done
+  for _ in $(seq 300); do grep -L '"Ended"' "$folder"/state/status/*.json 2>/dev/null | grep -q . || break; sleep 0.2; done
   kill "$gateway" 2>/dev/null; wait "$gateway" 2>/dev/null
   rm -rf "$folder"
 }
@@ -61,9 +61,11 @@ churn() {
   rmdir "$folder/churn"
 }
 
-descriptors() { ls "/proc/$gateway/fd" | wc -l; }
+# Not of the runtime's own libraries, which are opened when they are first needed.
+descriptors() { ls -l "/proc/$gateway/fd" 2>/dev/null | grep -vc '\.dll$'; }
 threads() { ls "/proc/$gateway/task" | wc -l; }
-memory() { awk '/^VmRSS/{print int($2/1024)}' "/proc/$gateway/status"; }
+# Its own, not files' or code's.
+memory() { awk '/^RssAnon/{print int($2/1024)}' "/proc/$gateway/status"; }
 # What sessions run: neither the helper nor the server that forwards are led to.
 processes() { docker top "$container" -eo pid,args | tail -n +2 | grep -vc -e '/.shale/helper' -e 7007; }
 helpers() { docker top "$container" -eo pid,args | grep -c '/.shale/helper'; }

@@ -132,6 +132,11 @@ internal sealed class ServerForwarding(ServerConnection connection, SshServerOpt
                 ? await handler.ListenTcpAsync(connection, tcp.Address, (int)tcp.Port, connection.Closed)
                 : await handler.ListenUnixAsync(connection, path, connection.Closed);
         }
+        catch (OperationCanceledException) when (connection.Closed.IsCancellationRequested)
+        {
+            // The client is gone.
+            return null;
+        }
 #pragma warning disable CA1031 // Whatever keeps the handler from listening, the client is told no, and the connection goes on.
         catch (Exception e)
 #pragma warning restore CA1031
@@ -149,6 +154,10 @@ internal sealed class ServerForwarding(ServerConnection connection, SshServerOpt
             result = open.ChannelType == DirectTcpIp
                 ? await handler.OpenTcpAsync(connection, tcp.Host, (int)tcp.Port, connection.Closed)
                 : await handler.OpenUnixAsync(connection, path, connection.Closed);
+        }
+        catch (OperationCanceledException) when (connection.Closed.IsCancellationRequested)
+        {
+            result = ForwardOpenResult.Refused(ChannelOpenFailure.ConnectFailed, "The connection is over.");
         }
 #pragma warning disable CA1031 // Whatever keeps the handler from connecting, the client is told so, and the connection goes on.
         catch (Exception e)
