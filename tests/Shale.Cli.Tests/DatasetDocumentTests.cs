@@ -93,13 +93,7 @@ public sealed partial class DatasetDocumentTests : IDisposable
 
     private string Serve(string path, byte[] content)
     {
-        int port;
-        using (var probe = new TcpListener(IPAddress.Loopback, 0))
-        {
-            probe.Start();
-            port = ((IPEndPoint)probe.LocalEndpoint).Port;
-        }
-
+        int port = Ports.Free();
         _server.Prefixes.Add($"http://127.0.0.1:{port}/");
         _server.Start();
         _ = Task.Run(async () =>

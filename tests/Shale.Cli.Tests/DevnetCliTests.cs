@@ -22,7 +22,7 @@ public sealed class DevnetCliTests : IDisposable
     [Fact]
     public void Provider_OnADevnet_RegistersOffersAndIsStillThereAfterARestart()
     {
-        var start = new[] { "devnet", "--detach", "--port=" + FreePort(), "--block_time=0.2" };
+        var start = new[] { "devnet", "--detach", "--port=" + Ports.Free(), "--block_time=0.2" };
         var devnet = _shale.Run(start);
         Assert.True(devnet.ExitCode == 0, devnet.Error);
         Assert.Contains("Use it with --network=devnet", devnet.Output);
@@ -83,12 +83,5 @@ public sealed class DevnetCliTests : IDisposable
         var run = _shale.Run([.. arguments, "--network=devnet", "--wallet=provider"]);
         Assert.True(run.ExitCode == 0, string.Join(' ', arguments) + ": " + run.Error);
         return run.Output;
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

@@ -57,7 +57,7 @@ public sealed class EditorTests(GatewayFixture fixture) : IDisposable
             wc -c < /root/.vscode-server/payload
             exec python3 /root/.vscode-server/server.py
             """;
-        var (socks, socket) = (GatewayProcess.FreePort(), Path.Combine(_folder, "s"));
+        var (socks, socket) = (Ports.Free(), Path.Combine(_folder, "s"));
         string[] options =
         [
             .. _gateway.SshOptions(), "-T", "-D", $"127.0.0.1:{socks}", "-L", $"{socket}:/root/.vscode-server/{id}.sock", "-o", "ConnectTimeout=15", "-o", "ExitOnForwardFailure=yes",

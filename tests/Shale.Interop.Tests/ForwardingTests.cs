@@ -27,7 +27,7 @@ public sealed class ForwardingTests(GatewayFixture fixture)
     public async Task LocalForward_ToLocalhostInTheContainer_ReachesWhatListensThere()
     {
         using var server = await ServeAsync(8888);
-        var local = GatewayProcess.FreePort();
+        var local = Ports.Free();
         using var forward = Ssh("-N", "-L", $"127.0.0.1:{local}:localhost:8888");
         Assert.Equal("HELLO", await AskAsync(local, "hello"));
         Assert.Equal(8, (await Task.WhenAll(Enumerable.Range(0, 8).Select(i => AskAsync(local, $"n{i}")))).Distinct().Count());

@@ -46,7 +46,7 @@ internal sealed class GatewayProcess : IAsyncDisposable
 
     public static async Task<GatewayProcess> StartAsync(string[]? options = null, IReadOnlyDictionary<string, string>? environment = null, string? folder = null)
     {
-        var gateway = new GatewayProcess(folder ?? Directory.CreateTempSubdirectory("shale-it-").FullName, FreePort())
+        var gateway = new GatewayProcess(folder ?? Directory.CreateTempSubdirectory("shale-it-").FullName, Ports.Free())
         {
             Options = options ?? [],
             Environment = environment ?? new Dictionary<string, string>(),
@@ -203,13 +203,6 @@ internal sealed class GatewayProcess : IAsyncDisposable
         {
             throw new InvalidOperationException($"{program}: {outcome.Error}");
         }
-    }
-
-    internal static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private void Append(string? line)

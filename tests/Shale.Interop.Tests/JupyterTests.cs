@@ -16,7 +16,7 @@ public sealed class JupyterTests
     public async Task Jupyter_InAnImageThatHasIt_AnswersAtThePrintedAddressThroughAForwardAndAfterAKill()
     {
         await using var gateway = await GatewayProcess.StartAsync();
-        var port = GatewayProcess.FreePort();
+        var port = Ports.Free();
         var outcome = await Cli.RunAsync(
             Cli.Shale,
             ["lease-container", "--detach", $"--state_dir={gateway.State}", $"--listen=127.0.0.1:{gateway.Port}", $"--ssh_pubkey={gateway.Key}.pub", "--image=shale/jupyter:12", "--jupyter", $"--publish={port}:8888"]);
@@ -28,7 +28,7 @@ public sealed class JupyterTests
         Assert.Equal(HttpStatusCode.Forbidden, await KernelsAsync(port, new string('0', 48)));
 
         var lease = ulong.Parse(outcome.Output.Split('@')[0].Split(' ')[^1], CultureInfo.InvariantCulture);
-        var forwarded = GatewayProcess.FreePort();
+        var forwarded = Ports.Free();
         using (var ssh = Process.Start(new ProcessStartInfo("ssh", [.. gateway.SshOptions(), "-N", "-o", "ExitOnForwardFailure=yes", "-L", $"127.0.0.1:{forwarded}:localhost:8888", $"{lease}@127.0.0.1"]))!)
         {
             Assert.Equal("42", await RunInKernelAsync(forwarded, token, "6*7"));
@@ -45,7 +45,7 @@ public sealed class JupyterTests
     {
         await using var gateway = await GatewayProcess.StartAsync();
         var lease = await gateway.LeaseAsync("--image=shale/jupyter:12");
-        var port = GatewayProcess.FreePort();
+        var port = Ports.Free();
         const string Command = "exec jupyter-server --ip=localhost --port=8888 --no-browser --allow-root --ServerApp.token=secret 2>&1";
         using var ssh = Process.Start(new ProcessStartInfo("ssh", [.. gateway.SshOptions(), "-o", "ExitOnForwardFailure=yes", "-L", $"127.0.0.1:{port}:localhost:8888", $"{lease}@127.0.0.1", Command]) { RedirectStandardOutput = true })!;
         _ = ssh.StandardOutput.ReadToEndAsync();
@@ -58,7 +58,7 @@ public sealed class JupyterTests
     {
         await using var gateway = await GatewayProcess.StartAsync();
         var outcome = await Cli.RunAsync(
-            Cli.Shale, ["lease-container", "--detach", $"--state_dir={gateway.State}", $"--ssh_pubkey={gateway.Key}.pub", "--image=shale/debian:12", "--jupyter", $"--publish={GatewayProcess.FreePort()}:8888"]);
+            Cli.Shale, ["lease-container", "--detach", $"--state_dir={gateway.State}", $"--ssh_pubkey={gateway.Key}.pub", "--image=shale/debian:12", "--jupyter", $"--publish={Ports.Free()}:8888"]);
         Assert.Equal(69, outcome.ExitCode);
         Assert.Contains("the image may lack jupyter-lab", outcome.Error, StringComparison.Ordinal);
         Assert.Empty(Directory.GetFiles(Path.Combine(gateway.State, "leases")));

@@ -13,7 +13,7 @@ public sealed class ObservationTests
     [Fact]
     public async Task Metrics_OfSessionsFilesAndForwards_CountThemAll()
     {
-        var admin = GatewayProcess.FreePort();
+        var admin = Ports.Free();
         await using var gateway = await GatewayProcess.StartAsync([$"--admin=127.0.0.1:{admin}"]);
         var lease = await gateway.LeaseAsync("--image=shale/busybox:1");
         using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{admin}/") };

@@ -61,7 +61,7 @@ public sealed class PausedLeaseTests : IAsyncLifetime
 
         // One connection with a server, a forward to it that is in use, and an SFTP session beside it.
         var control = Path.Combine(_gateway.Folder, "master");
-        var port = GatewayProcess.FreePort();
+        var port = Ports.Free();
         Start("ssh", [.. _gateway.SshOptions(), "-M", "-N", "-S", control, "-L", $"{port}:127.0.0.1:7777", $"{_lease}@127.0.0.1"]);
         await WaitAsync(() => Task.FromResult(File.Exists(control)), "the connection stands");
         var server = Start("ssh", [.. _gateway.SshOptions(), "-S", control, $"{_lease}@127.0.0.1", "python3 -c \"" + Echo + "\""]);

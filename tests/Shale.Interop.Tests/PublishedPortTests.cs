@@ -11,7 +11,7 @@ public sealed class PublishedPortTests
     public async Task PublishedPort_OfAServerInTheContainer_IsReachedAndComesBackAfterAKill()
     {
         await using var gateway = await GatewayProcess.StartAsync();
-        var port = GatewayProcess.FreePort();
+        var port = Ports.Free();
         var lease = await gateway.LeaseAsync("--image=shale/debian:12", $"--publish={port}:8000");
         const string Serve = "mkdir -p /srv/www; echo here > /srv/www/index.html; setsid python3 -m http.server -d /srv/www 8000 >/dev/null 2>&1 </dev/null & sleep 0.1";
         Assert.Equal(0, (await gateway.SshAsync(lease, Serve)).ExitCode);

@@ -30,7 +30,7 @@ public sealed class OpenSshForwardingTests : IAsyncLifetime
     public async Task LocalForward_OfManyConnections_CarriesEachToItsEnd()
     {
         await using var echo = new EchoServer();
-        var port = FreePort();
+        var port = Ports.Free();
         using var ssh = _client.Start(["-N", "-L", $"{port}:127.0.0.1:{echo.Port}"], []);
         try
         {
@@ -55,7 +55,7 @@ public sealed class OpenSshForwardingTests : IAsyncLifetime
     [Fact]
     public async Task LocalForward_ToNobody_IsRefusedAndTheConnectionGoesOn()
     {
-        var result = await _client.SshAsync(["-o", "LogLevel=INFO", "-W", $"127.0.0.1:{FreePort()}"], []);
+        var result = await _client.SshAsync(["-o", "LogLevel=INFO", "-W", $"127.0.0.1:{Ports.Free()}"], []);
         Assert.NotEqual(0, result.ExitCode);
         Assert.Contains("open failed: connect failed", result.Error, StringComparison.Ordinal);
         Assert.Equal(0, (await _client.SshAsync([], ["true"])).ExitCode);
@@ -65,7 +65,7 @@ public sealed class OpenSshForwardingTests : IAsyncLifetime
     public async Task RemoteForward_WithAndWithoutAPort_CarriesConnectionsBack()
     {
         await using var echo = new EchoServer();
-        var port = FreePort();
+        var port = Ports.Free();
         using var ssh = _client.Start(["-N", "-v", "-R", $"{port}:127.0.0.1:{echo.Port}", "-R", $"0:127.0.0.1:{echo.Port}"], []);
         try
         {
@@ -99,7 +99,7 @@ public sealed class OpenSshForwardingTests : IAsyncLifetime
     {
         // The client does not wait for the answer: it asks for the forward and the command in one go.
         await using var echo = new EchoServer();
-        var port = FreePort();
+        var port = Ports.Free();
         var started = new TaskCompletionSource();
         _server.Sessions.Custom = async (session, token) =>
         {
@@ -137,7 +137,7 @@ public sealed class OpenSshForwardingTests : IAsyncLifetime
     public async Task DynamicForward_ThroughSocks_Carries()
     {
         await using var echo = new EchoServer();
-        var port = FreePort();
+        var port = Ports.Free();
         using var ssh = _client.Start(["-N", "-D", $"127.0.0.1:{port}"], []);
         try
         {
@@ -276,13 +276,6 @@ public sealed class OpenSshForwardingTests : IAsyncLifetime
 
         await sending;
         Assert.True(received.ToArray().AsSpan().SequenceEqual(data), $"{received.Length} of {size} bytes came back.");
-    }
-
-    private static int FreePort()
-    {
-        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
     }
 
     private static bool CanBind(int port)

@@ -15,13 +15,7 @@ internal sealed class RealSshd : IDisposable
 
     public static async Task<RealSshd> StartAsync(string folder, string hostKey, string userKey)
     {
-        int port;
-        using (var probe = new TcpListener(IPAddress.Loopback, 0))
-        {
-            probe.Start();
-            port = ((IPEndPoint)probe.LocalEndpoint).Port;
-        }
-
+        int port = Ports.Free();
         string keys = Path.Combine(folder, "authorized-" + port), configuration = Path.Combine(folder, "sshd-" + port);
         File.Copy(userKey + ".pub", keys);
         File.SetUnixFileMode(keys, UnixFileMode.UserRead | UnixFileMode.UserWrite);

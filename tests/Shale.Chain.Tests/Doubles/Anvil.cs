@@ -40,13 +40,7 @@ internal sealed class Anvil : IAsyncDisposable
 
     internal static async Task<Anvil> StartAsync(ulong chainId = DefaultChainId, params string[] arguments)
     {
-        int port;
-        using (var listener = new TcpListener(IPAddress.Loopback, 0))
-        {
-            listener.Start();
-            port = ((IPEndPoint)listener.LocalEndpoint).Port;
-        }
-
+        var port = Ports.Free();
         var processor = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? "amd64" : "arm64";
         var program = Path.Combine(Repository.Root, "tests", "npm", "node_modules", "@foundry-rs", $"anvil-linux-{processor}", "bin", "anvil");
         if (!File.Exists(program))

@@ -73,12 +73,7 @@ public class PieceServerTests
 
         public Server(string path, byte[] content)
         {
-            using (var probe = new TcpListener(IPAddress.Loopback, 0))
-            {
-                probe.Start();
-                Address = new Uri($"http://127.0.0.1:{((IPEndPoint)probe.LocalEndpoint).Port}/");
-            }
-
+            Address = new Uri($"http://127.0.0.1:{Ports.Free()}/");
             _listener.Prefixes.Add(Address.ToString());
             _listener.Start();
             _ = Task.Run(() => Serve(path, content));

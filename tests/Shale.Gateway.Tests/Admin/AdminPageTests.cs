@@ -23,10 +23,7 @@ public sealed class AdminPageTests : IAsyncLifetime, IDisposable
 
     public async Task InitializeAsync()
     {
-        using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        probe.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        var admin = (IPEndPoint)probe.LocalEndPoint!;
-        probe.Close();
+        var admin = new IPEndPoint(IPAddress.Loopback, Ports.Free());
         _address = new Uri($"http://{admin}/");
         _host = await GatewayHost.StartAsync(
             new GatewayOptions

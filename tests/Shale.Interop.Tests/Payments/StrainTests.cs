@@ -10,7 +10,7 @@ public sealed class PaymentGateway : IAsyncLifetime
 {
     internal GatewayProcess Gateway { get; private set; } = null!;
 
-    internal int LogPort { get; } = GatewayProcess.FreePort();
+    internal int LogPort { get; } = Ports.Free();
 
     public async Task InitializeAsync() => Gateway = await GatewayProcess.StartAsync([$"--log-listen=127.0.0.1:{LogPort}"]);
 

@@ -33,7 +33,7 @@ internal sealed class SshdFixture : IAsyncDisposable
 
         await RunAsync("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", Path.Combine(folder, "host"));
         await RunAsync("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", Path.Combine(folder, "user"));
-        int port = FreePort();
+        int port = Ports.Free();
         string config = Path.Combine(folder, "sshd_config");
         File.WriteAllText(config, string.Create(CultureInfo.InvariantCulture, $"""
             ListenAddress 127.0.0.1
@@ -107,12 +107,5 @@ internal sealed class SshdFixture : IAsyncDisposable
         {
             throw new InvalidOperationException($"{program} ended with {process.ExitCode}.");
         }
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

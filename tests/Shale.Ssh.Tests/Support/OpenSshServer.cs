@@ -16,12 +16,7 @@ internal sealed class OpenSshServer : IDisposable
 
     public OpenSshServer()
     {
-        using (var socket = new Socket(SocketType.Stream, ProtocolType.Tcp))
-        {
-            socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-            _port = ((IPEndPoint)socket.LocalEndPoint!).Port;
-        }
-
+        _port = Ports.Free();
         Identity = ClientIdentity.FromEd25519(_key);
         var hostKey = Path.Combine(_folder, "host");
         OpenSshClient.RunProgram("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", hostKey);
