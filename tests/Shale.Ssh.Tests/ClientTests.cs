@@ -73,7 +73,7 @@ public sealed class ClientTests
             "ready\nWindowChanged { Size = TerminalSize { Columns = 132, Rows = 50, PixelWidth = 1, PixelHeight = 2 } }\n"
             + "SignalReceived { Name = TERM }\nSignalReceived { Name = KILL }\n",
             text);
-        Assert.Equal(new SessionExit(0, null), await session.Exit.WaitAsync(TimeSpan.FromSeconds(60)));
+        Assert.Equal(new SessionExit(0, null), await session.Exit.WaitAsync(TimeSpan.FromSeconds(120)));
         Assert.True(pair.Server.Sessions.Sessions.TryPeek(out var served));
         Assert.Equal(modes, served.Terminal!.Modes);
     }
@@ -172,7 +172,7 @@ public sealed class ClientTests
         time.Advance(TimeSpan.FromSeconds(29));
         Assert.False(connecting.IsCompleted);
         time.Advance(TimeSpan.FromSeconds(2));
-        Assert.Equal(DisconnectReason.ConnectionLost, (await connecting.WaitAsync(TimeSpan.FromSeconds(60))).Closed.Reason);
+        Assert.Equal(DisconnectReason.ConnectionLost, (await connecting.WaitAsync(TimeSpan.FromSeconds(120))).Closed.Reason);
     }
 
     [Fact]
@@ -246,7 +246,7 @@ public sealed class ClientTests
     private static async Task<byte[]> ReadAllAsync(PipeReader reader)
     {
         var all = new MemoryStream();
-        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(120));
         while (true)
         {
             var result = await reader.ReadAsync(timeout.Token);

@@ -75,7 +75,9 @@ public sealed class OpenSshAlgorithmTests
             var file = Path.Combine(client.Folder, "known-" + algorithm);
             string[] options = ["-o", $"HostKeyAlgorithms={algorithm},ssh-ed25519,ecdsa-sha2-nistp256,rsa-sha2-512", "-o", "UpdateHostKeys=yes", "-o", $"UserKnownHostsFile={file}", "-v"];
             await client.SshAsync(options, ["true"]);
-            var result = await client.SshAsync(options, ["sleep 1"]);
+
+            // The server proves the others while the session runs, and ssh writes them down then.
+            var result = await client.SshAsync(options, [$"for i in $(seq 1000); do [ $(wc -l < {file}) -ge 3 ] && break; sleep 0.1; done"]);
             Assert.True(result.ExitCode == 0, result.Error);
             var known = (await File.ReadAllLinesAsync(file)).Select(l => l.Split(' ')[1]).Order();
             Assert.True(known.SequenceEqual(["ecdsa-sha2-nistp256", "ssh-ed25519", "ssh-rsa"]), result.Error);

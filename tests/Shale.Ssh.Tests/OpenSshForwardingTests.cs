@@ -72,7 +72,7 @@ public sealed class OpenSshForwardingTests : IAsyncLifetime
             string? line;
             do
             {
-                line = await ssh.StandardError.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(60));
+                line = await ssh.StandardError.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(120));
             }
             while (line is not null && !line.Contains("Allocated port", StringComparison.Ordinal));
             Assert.NotNull(line);
@@ -86,7 +86,7 @@ public sealed class OpenSshForwardingTests : IAsyncLifetime
         }
 
         // Its listeners go with the connection.
-        for (var i = 0; i < 100 && !CanBind(port); i++)
+        for (var i = 0; i < 2400 && !CanBind(port); i++)
         {
             await Task.Delay(50);
         }
@@ -118,10 +118,8 @@ public sealed class OpenSshForwardingTests : IAsyncLifetime
         using var ssh = _client.Start(["-N", "-R", $"{middle}:127.0.0.1:{echo.Port}", "-L", $"{near}:{middle}"], []);
         try
         {
-            for (var i = 0; i < 100 && !(File.Exists(near) && File.Exists(middle)); i++)
-            {
-                await Task.Delay(50);
-            }
+            await OpenSshClient.WaitForSocketAsync(middle);
+            await OpenSshClient.WaitForSocketAsync(near);
 
             using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
             await socket.ConnectAsync(new UnixDomainSocketEndPoint(near));
@@ -178,10 +176,7 @@ public sealed class OpenSshForwardingTests : IAsyncLifetime
         using var agent = Process.Start(new ProcessStartInfo("ssh-agent") { ArgumentList = { "-D", "-a", agentSocket }, RedirectStandardOutput = true })!;
         try
         {
-            for (var i = 0; i < 100 && !File.Exists(agentSocket); i++)
-            {
-                await Task.Delay(50);
-            }
+            await OpenSshClient.WaitForSocketAsync(agentSocket);
 
             byte[] answer = [];
             _server.Sessions.Custom = async (session, token) =>
@@ -294,7 +289,7 @@ public sealed class OpenSshForwardingTests : IAsyncLifetime
 
     private static async Task WaitForPortAsync(int port)
     {
-        for (var i = 0; i < 200; i++)
+        for (var i = 0; i < 2400; i++)
         {
             using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
             try

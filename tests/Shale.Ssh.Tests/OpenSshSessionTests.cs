@@ -58,10 +58,10 @@ public sealed class OpenSshSessionTests : IAsyncLifetime
     {
         var data = new byte[20_000_000];
         new Random(2).NextBytes(data);
-        var result = await _client.SshAsync([], ["cat"], new MemoryStream(data), 60);
+        var result = await _client.SshAsync([], ["cat"], new MemoryStream(data));
         Assert.True(result.Output.AsSpan().SequenceEqual(data));
         Assert.Equal(0, result.ExitCode);
-        Assert.Equal("20000000\n", (await _client.SshAsync([], ["shale-sink"], new MemoryStream(data), 60)).Text);
+        Assert.Equal("20000000\n", (await _client.SshAsync([], ["shale-sink"], new MemoryStream(data))).Text);
     }
 
     [Fact]
@@ -122,7 +122,7 @@ public sealed class OpenSshSessionTests : IAsyncLifetime
             puts DONE
             """;
         var file = Path.Combine(_client.Folder, "resize.exp");
-        await File.WriteAllTextAsync(file, "set timeout 10\n" + script);
+        await File.WriteAllTextAsync(file, "set timeout 110\n" + script);
         var result = await OpenSshClient.RunProgramAsync("expect", [file], null, TimeSpan.FromSeconds(120));
         Assert.Contains("WindowChanged", result.Text, StringComparison.Ordinal);
         Assert.Contains("DONE", result.Text, StringComparison.Ordinal);
@@ -145,11 +145,7 @@ public sealed class OpenSshSessionTests : IAsyncLifetime
         using var master = _client.Start(["-N", "-M", "-S", socket], []);
         try
         {
-            for (var i = 0; i < 100 && !File.Exists(socket); i++)
-            {
-                await Task.Delay(50);
-            }
-
+            await OpenSshClient.WaitForSocketAsync(socket);
             var runs = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => _client.SshAsync(["-S", socket], [$"echo {i}; exit {i}"])));
             for (var i = 0; i < runs.Length; i++)
             {
@@ -163,7 +159,7 @@ public sealed class OpenSshSessionTests : IAsyncLifetime
             var many = Enumerable.Range(0, 10).Select(_ => _client.Start(["-S", socket], ["shale-events"])).ToList();
             foreach (var process in many)
             {
-                Assert.Equal("ready", await process.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(60)));
+                Assert.Equal("ready", await process.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(120)));
             }
 
             // Straight over the master: ssh would otherwise connect by itself.
@@ -182,10 +178,10 @@ public sealed class OpenSshSessionTests : IAsyncLifetime
     public async Task Client_Killed_EndsItsSession()
     {
         using var ssh = _client.Start([], ["shale-events"]);
-        Assert.Equal("ready", await ssh.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(60)));
+        Assert.Equal("ready", await ssh.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(120)));
         Assert.True(_server.Sessions.Sessions.TryPeek(out var session));
         ssh.Kill();
-        await Task.Delay(Timeout.Infinite, session.Connection.Closed).ContinueWith(_ => { }, TaskScheduler.Default).WaitAsync(TimeSpan.FromSeconds(60));
+        await Task.Delay(Timeout.Infinite, session.Connection.Closed).ContinueWith(_ => { }, TaskScheduler.Default).WaitAsync(TimeSpan.FromSeconds(120));
         Assert.True(session.Connection.Closed.IsCancellationRequested);
     }
 
@@ -202,38 +198,5 @@ public sealed class OpenSshSessionTests : IAsyncLifetime
         }
 
         Assert.Equal(0, server.Handler.UnauthenticatedCount);
-    }
-
-    [Fact]
-    public async Task KeepAlive_OfTheClient_IsAnswered()
-    {
-        var result = await _client.SshAsync(["-o", "ServerAliveInterval=1", "-o", "ServerAliveCountMax=1"], ["sleep 4; echo alive"]);
-        Assert.Equal("alive\n", result.Text);
-    }
-
-    [Fact]
-    public async Task KeepAlive_OfTheServer_KeepsALiveClientAndEndsAStoppedOne()
-    {
-        await using var server = await TestServer.StartAsync(o => o.KeepAliveInterval = TimeSpan.FromSeconds(1));
-        using var client = new OpenSshClient(server);
-        using var ssh = client.Start([], ["shale-events"]);
-        Assert.Equal("ready", await ssh.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(60)));
-        Assert.True(server.Sessions.Sessions.TryPeek(out var session));
-        await Task.Delay(TimeSpan.FromSeconds(5));
-        Assert.False(session.Connection.Closed.IsCancellationRequested);
-        OpenSshClient.RunProgram("kill", "-STOP", ssh.Id.ToString());
-        try
-        {
-            for (var i = 0; i < 100 && !session.Connection.Closed.IsCancellationRequested; i++)
-            {
-                await Task.Delay(100);
-            }
-
-            Assert.True(session.Connection.Closed.IsCancellationRequested);
-        }
-        finally
-        {
-            ssh.Kill();
-        }
     }
 }

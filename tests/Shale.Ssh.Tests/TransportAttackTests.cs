@@ -289,7 +289,7 @@ public sealed class TransportAttackTests
         time.Advance(TimeSpan.FromMilliseconds(100));
         Assert.False(next.IsCompleted);
         time.Advance(TimeSpan.FromMilliseconds(100));
-        Assert.True(await next.WaitAsync(TimeSpan.FromSeconds(60)));
+        Assert.True(await next.WaitAsync(TimeSpan.FromSeconds(120)));
     }
 
     [Fact]

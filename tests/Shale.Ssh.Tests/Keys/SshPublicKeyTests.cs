@@ -1,5 +1,5 @@
-using System.Diagnostics;
 using System.Numerics;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using Shale.Ssh.Auth;
@@ -9,7 +9,7 @@ using Xunit;
 
 namespace Shale.Ssh.Tests.Keys;
 
-public sealed class SshPublicKeyTests : IDisposable
+public sealed partial class SshPublicKeyTests : IDisposable
 {
     private readonly SshKeygen keygen = new();
 
@@ -121,11 +121,13 @@ public sealed class SshPublicKeyTests : IDisposable
         signature.AsSpan().Fill(0xaa);
         var blob = SshKeygen.Strings("rsa-sha2-512", signature);
         Assert.Equal(SignatureCheck.Bad, key.Verify([], blob, "rsa-sha2-512"));
+
+        // The processor's time of this thread: what else runs on the machine is not in it.
         var best = Enumerable.Range(0, 20).Min(_ =>
         {
-            var start = Stopwatch.GetTimestamp();
+            var start = ThreadTime();
             Assert.Equal(SignatureCheck.Bad, key.Verify([], blob, "rsa-sha2-512"));
-            return Stopwatch.GetElapsedTime(start);
+            return ThreadTime() - start;
         });
         Assert.True(best < TimeSpan.FromMilliseconds(250), $"{best.TotalMilliseconds} ms");
     }
@@ -246,6 +248,18 @@ public sealed class SshPublicKeyTests : IDisposable
             Assert.Null(PublicKeyAlgorithm.Find(refused));
         }
     }
+
+    /// <summary>clock_gettime(CLOCK_THREAD_CPUTIME_ID), clock_gettime(2).</summary>
+    private static TimeSpan ThreadTime()
+    {
+        Assert.Equal(0, ClockGetTime(3, out var time));
+        return TimeSpan.FromSeconds(time.Seconds) + TimeSpan.FromTicks(time.Nanoseconds / TimeSpan.NanosecondsPerTick);
+    }
+
+    [LibraryImport("libc", EntryPoint = "clock_gettime")]
+    private static partial int ClockGetTime(int clock, out TimeSpec time);
+
+    private readonly record struct TimeSpec(long Seconds, long Nanoseconds);
 
     private static byte[] Rsa(byte[] exponent, byte[] modulus) => SshKeygen.Encode(buffer =>
     {

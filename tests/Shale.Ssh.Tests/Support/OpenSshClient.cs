@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net.Sockets;
 using System.Text;
 
 namespace Shale.Ssh.Tests.Support;
@@ -107,6 +108,24 @@ internal sealed class OpenSshClient : IDisposable
         }
 
         return Process.Start(start)!;
+    }
+
+    /// <summary>Waits until somebody accepts connections on a Unix socket: its file is there a moment before that.</summary>
+    public static async Task WaitForSocketAsync(string path)
+    {
+        for (var start = Stopwatch.GetTimestamp(); ;)
+        {
+            using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            try
+            {
+                await socket.ConnectAsync(new UnixDomainSocketEndPoint(path));
+                return;
+            }
+            catch (SocketException) when (Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(120))
+            {
+                await Task.Delay(50);
+            }
+        }
     }
 
     public void Dispose() => Directory.Delete(Folder, recursive: true);

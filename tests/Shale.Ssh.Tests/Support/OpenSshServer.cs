@@ -53,7 +53,7 @@ internal sealed class OpenSshServer : IDisposable
                 await socket.ConnectAsync(IPAddress.Loopback, _port);
                 return socket;
             }
-            catch (SocketException) when (i < 100)
+            catch (SocketException) when (i < 1200)
             {
                 socket.Dispose();
                 await Task.Delay(100);
