@@ -88,7 +88,7 @@ public sealed class AgentFilesTests
         await using var agent = new TestAgent();
         await agent.StartAsync();
         Assert.True(await new AgentClient(agent.Folder).QuitAsync(CancellationToken.None));
-        await agent.Agent.Quit.WaitAsync(TimeSpan.FromSeconds(60));
+        await agent.Agent.Quit.WaitAsync(TimeSpan.FromSeconds(120));
         await agent.StopAsync();
         Assert.Empty(Directory.GetFiles(agent.Folder.Root, "*.sock", SearchOption.AllDirectories));
         Assert.False(await new AgentClient(agent.Folder).ReloadAsync(CancellationToken.None));

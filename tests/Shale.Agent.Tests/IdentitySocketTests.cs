@@ -29,7 +29,7 @@ public sealed class IdentitySocketTests
         using Process daemon = Process.Start(new ProcessStartInfo("ssh-agent") { ArgumentList = { "-D", "-a", real }, RedirectStandardOutput = true })!;
         try
         {
-            await Wait.UntilAsync(() => File.Exists(real), "ssh-agent's socket");
+            await Wait.ForSocketAsync(real);
             string key = await Tool.KeyAsync(folder, "user");
             Assert.Equal(0, (await SshAddAsync(real, key)).ExitCode);
             await using var agent = new TestAgent { IdentityAgent = real };
@@ -52,7 +52,7 @@ public sealed class IdentitySocketTests
             // Another login's agent is taken now, as the one before is gone; a third is not, while that lives.
             string second = Path.Combine(folder, "second.sock");
             using Process next = Process.Start(new ProcessStartInfo("ssh-agent") { ArgumentList = { "-D", "-a", second }, RedirectStandardOutput = true })!;
-            await Wait.UntilAsync(() => File.Exists(second), "the second ssh-agent's socket");
+            await Wait.ForSocketAsync(second);
             Assert.Equal(0, (await SshAddAsync(second, key)).ExitCode);
             var client = new Control.AgentClient(agent.Folder);
             Assert.True(await client.OfferIdentityAgentAsync(second, CancellationToken.None));

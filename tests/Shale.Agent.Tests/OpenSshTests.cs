@@ -67,8 +67,7 @@ public sealed class OpenSshTests
         await kept.ReloadAsync(CancellationToken.None);
         await Wait.UntilAsync(() => server.Paid >= 3, "three charges over the subsystem");
         Assert.True(server.Subsystems >= 1);
-        LeaseView view = Assert.Single(kept.Status().Leases);
-        Assert.Equal((LeaseState.Paying, "connected"), (view.State, view.Keep));
+        await Wait.UntilAsync(() => Assert.Single(kept.Status().Leases) is { State: LeaseState.Paying, Keep: "connected" }, "the status to say so");
         AttoFil before = gateway.Meter.Snapshot().Authorised;
         await server.DisposeAsync();
         await Wait.UntilAsync(() => Assert.Single(kept.Status().Leases).Keep!.StartsWith("waiting", StringComparison.Ordinal), "the loss to be noticed");
@@ -83,9 +82,10 @@ public sealed class OpenSshTests
         await agentPolicyAsync(agent, p => p with { Keep = [] });
         await kept.ReloadAsync(CancellationToken.None);
         Assert.Null(Assert.Single(kept.Status().Leases).Keep);
+        await Wait.UntilAsync(() => again.Charging == 0, "its connection to end");
         int paid = again.Paid;
         await Task.Delay(600);
-        Assert.InRange(again.Paid, paid, paid + 1);
+        Assert.Equal(paid, again.Paid);
 
         static Task agentPolicyAsync(TestAgent agent, Func<PolicyFile, PolicyFile> change) => PolicyFile.UpdateAsync(agent.Folder, change, CancellationToken.None);
     }
@@ -164,12 +164,12 @@ public sealed class OpenSshTests
         var watch = Stopwatch.StartNew();
         var result = await SshAsync(agent, "pay 2");
         Assert.True(result.ExitCode == 0, result.Output + result.Error);
-        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(60), watch.Elapsed.ToString());
+        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(120), watch.Elapsed.ToString());
         stalled.ForEach(s => s.Dispose());
     }
 
     // Says where its agent is and holds the connection open.
-    private const string Hold = "'echo $SSH_AUTH_SOCK; exec sleep 60'";
+    private const string Hold = "'echo $SSH_AUTH_SOCK; exec sleep 600'";
 
     private static async Task<(int ExitCode, string Output, string Error)> SshAsync(TestAgent agent, string command, params string[] options)
     {
@@ -181,7 +181,7 @@ public sealed class OpenSshTests
 
         return await Tool.RunAsync(
             "ssh", ["-F", agent.Folder.HostsConfig, "-o", "BatchMode=yes", "-o", "LogLevel=ERROR", "-i", user, .. options, "lease-42", command],
-            new Dictionary<string, string?> { ["SSH_AUTH_SOCK"] = null }, 60);
+            new Dictionary<string, string?> { ["SSH_AUTH_SOCK"] = null }, 180);
     }
 
     private static string[] Forwarding(TestAgent agent, RealSshd sshd, string user, ulong lease) =>
@@ -194,7 +194,7 @@ public sealed class OpenSshTests
     private static async Task<AgentSocket> RemoteSocketAsync(TestAgent agent, RealSshd sshd, string user, ulong lease, string? command = null)
     {
         var start = new ProcessStartInfo("ssh") { RedirectStandardOutput = true };
-        foreach (string argument in (string[])[.. Forwarding(agent, sshd, user, lease), command ?? "echo $SSH_AUTH_SOCK; exec sleep 60"])
+        foreach (string argument in (string[])[.. Forwarding(agent, sshd, user, lease), command ?? "echo $SSH_AUTH_SOCK; exec sleep 600"])
         {
             start.ArgumentList.Add(argument);
         }
@@ -216,7 +216,7 @@ public sealed class OpenSshTests
     {
         string socket = Path.Combine(agent.Directory, "user.sock");
         Process daemon = Process.Start(new ProcessStartInfo("ssh-agent") { ArgumentList = { "-D", "-a", socket }, RedirectStandardOutput = true })!;
-        await Wait.UntilAsync(() => File.Exists(socket), "ssh-agent's socket");
+        await Wait.ForSocketAsync(socket);
         string key = await Tool.KeyAsync(agent.Directory, "user");
         var added = await Tool.RunAsync("ssh-add", [key], new Dictionary<string, string?> { ["SSH_AUTH_SOCK"] = socket });
         Assert.True(added.ExitCode == 0, added.Error);

@@ -165,7 +165,7 @@ public sealed class AgentCliTests : IDisposable
         string script = Path.Combine(_folder, "script");
         string shale = $"dotnet {Path.Combine(AppContext.BaseDirectory, "shale.dll")}";
         await File.WriteAllTextAsync(script, $$"""
-            set timeout 20
+            set timeout 120
             spawn {{shale}} agent init
             expect "New passphrase: "; send "hunter2\r"
             expect "Again: "; send "hunter2\r"

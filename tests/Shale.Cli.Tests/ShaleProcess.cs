@@ -20,7 +20,7 @@ internal sealed class ShaleProcess(string home)
         using var process = Process.Start(start)!;
         process.StandardInput.Close();
         Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
-        Assert.True(process.WaitForExit(TimeSpan.FromSeconds(60)), string.Join(' ', arguments));
+        Assert.True(process.WaitForExit(TimeSpan.FromSeconds(180)), string.Join(' ', arguments));
         return (process.ExitCode, output.Result, error.Result);
     }
 }

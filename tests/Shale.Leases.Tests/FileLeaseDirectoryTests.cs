@@ -76,7 +76,7 @@ public sealed class FileLeaseDirectoryTests : IDisposable
     [Fact]
     public async Task Follow_ChangesOnDisk_AreSeenInOrder()
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(120));
         FileLeaseDirectory.Write(_root, Lease(1));
         await using var changes = Open().FollowAsync(limit.Token).GetAsyncEnumerator(limit.Token);
         Assert.True(await changes.MoveNextAsync());

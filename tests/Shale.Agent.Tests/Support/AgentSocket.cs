@@ -12,8 +12,8 @@ internal sealed class AgentSocket : IAsyncDisposable
 
     private AgentSocket(FrameConnection connection) => _connection = connection;
 
-    /// <summary>How long an answer may take before a user would notice.</summary>
-    public static TimeSpan AtOnce => TimeSpan.FromSeconds(5);
+    /// <summary>Only what waits for something that does not come reaches it, on the busiest machine too.</summary>
+    public static TimeSpan AtOnce => TimeSpan.FromSeconds(60);
 
     public static async Task<Socket> RawAsync(string path)
     {

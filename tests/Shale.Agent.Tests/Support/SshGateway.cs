@@ -21,6 +21,7 @@ internal sealed class SshGateway : IUserAuthenticator, ISessionHandler, IConnect
 {
     private readonly GatewayDouble _gateway;
     private readonly WebApplication _application;
+    private int _charging;
     private int _paid;
 
     private SshGateway(GatewayDouble gateway)
@@ -45,6 +46,9 @@ internal sealed class SshGateway : IUserAuthenticator, ISessionHandler, IConnect
 
     /// <summary>Charges that were paid.</summary>
     public int Paid => Volatile.Read(ref _paid);
+
+    /// <summary>Connections that are charged over the subsystem now.</summary>
+    public int Charging => Volatile.Read(ref _charging);
 
     /// <summary>Connections that paid over the subsystem.</summary>
     public int Subsystems { get; private set; }
@@ -76,7 +80,16 @@ internal sealed class SshGateway : IUserAuthenticator, ISessionHandler, IConnect
             Subsystems++;
             await using FrameConnection frames = new(session.Input, session.WriteOutputAsync, () => ValueTask.CompletedTask);
             await using PayerClient payer = PayerClient.OverSubsystem(frames, new Signer(_gateway.HostKey), TimeProvider.System);
-            await ChargeAsync(payer, cancellationToken);
+            Interlocked.Increment(ref _charging);
+            try
+            {
+                await ChargeAsync(payer, cancellationToken);
+            }
+            finally
+            {
+                Interlocked.Decrement(ref _charging);
+            }
+
             return;
         }
 

@@ -6,7 +6,7 @@ namespace Shale.Agent.Tests.Support;
 internal static class Tool
 {
     public static async Task<(int ExitCode, string Output, string Error)> RunAsync(
-        string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null, double seconds = 30)
+        string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null, double seconds = 120)
     {
         var start = new ProcessStartInfo(program) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
         foreach (string argument in arguments)

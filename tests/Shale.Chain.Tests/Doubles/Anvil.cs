@@ -60,7 +60,7 @@ internal sealed class Anvil : IAsyncDisposable
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
         var anvil = new Anvil(process, port, chainId);
-        var deadline = DateTime.UtcNow.AddSeconds(60);
+        var deadline = DateTime.UtcNow.AddSeconds(120);
         while (true)
         {
             try

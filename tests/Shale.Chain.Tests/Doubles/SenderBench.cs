@@ -9,7 +9,7 @@ namespace Shale.Chain.Tests.Doubles;
 internal sealed class SenderBench : IAsyncDisposable
 {
     // Generous: only a hanging test reaches it.
-    internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+    internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
 
     private SenderBench(Anvil anvil, string folder)
     {

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using Shale.Data.Car;
 using Shale.Data.Cids;
 using Shale.Data.Pieces;
@@ -10,6 +11,11 @@ namespace Shale.Data.Tests.Support;
 /// <summary>The library at work in a process of its own, which a test can kill or give little memory.</summary>
 internal static class Child
 {
+    private const string KillAfter = "SHALE_TEST_KILL_AFTER";
+
+    // 128 and SIGKILL's number.
+    private const int Killed = 137;
+
     /// <summary>Each report of progress is a line on standard output; the last line says how it ended.</summary>
     public static int Main(string[] args)
     {
@@ -66,28 +72,20 @@ internal static class Child
         return (process.ExitCode, output);
     }
 
-    /// <summary>Kills with SIGKILL after so many lines of progress.</summary>
+    /// <summary>Has it kill itself with SIGKILL at so many reports of progress: from outside the signal comes later than the line, on a busy machine after the end of the work.</summary>
     /// <returns>False where the process had ended before.</returns>
     public static bool RunAndKill(string[] args, int afterLines)
     {
-        using var process = Start(args, null);
-        for (var i = 0; i < afterLines; i++)
-        {
-            if (process.StandardOutput.ReadLine() is null or "done")
-            {
-                process.WaitForExit();
-                return false;
-            }
-        }
-
-        process.Kill();
+        using var process = Start(args, null, afterLines);
+        process.StandardOutput.ReadToEnd();
         process.WaitForExit();
-        return true;
+        return process.ExitCode == Killed;
     }
 
-    private static Process Start(string[] args, long? heapLimit)
+    private static Process Start(string[] args, long? heapLimit, int? killAfter = null)
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true };
+        start.Environment[KillAfter] = killAfter?.ToString(CultureInfo.InvariantCulture);
         start.ArgumentList.Add(typeof(Child).Assembly.Location);
         foreach (var arg in args)
         {
@@ -104,8 +102,19 @@ internal static class Child
 
     private sealed class Lines : IProgress<AddProgress>, IProgress<ExtractProgress>
     {
-        public void Report(AddProgress value) => Console.WriteLine($"{value.Stage} {value.Bytes}");
+        private int _left = int.TryParse(Environment.GetEnvironmentVariable(KillAfter), out var lines) ? lines : int.MaxValue;
 
-        public void Report(ExtractProgress value) => Console.WriteLine($"{value.Bytes}");
+        public void Report(AddProgress value) => Write($"{value.Stage} {value.Bytes}");
+
+        public void Report(ExtractProgress value) => Write($"{value.Bytes}");
+
+        private void Write(string line)
+        {
+            Console.WriteLine(line);
+            if (Interlocked.Decrement(ref _left) == 0)
+            {
+                Process.GetCurrentProcess().Kill();
+            }
+        }
     }
 }

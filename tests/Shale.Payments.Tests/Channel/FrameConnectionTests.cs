@@ -27,7 +27,7 @@ public sealed class FrameConnectionTests
             }
 
             await connection.DisposeAsync();
-            Assert.Equal(FrameStatus.Closed, (await reading.WaitAsync(TimeSpan.FromSeconds(60))).Status);
+            Assert.Equal(FrameStatus.Closed, (await reading.WaitAsync(TimeSpan.FromSeconds(120))).Status);
             await writing;
             Assert.Equal(FrameStatus.Closed, (await connection.ReadAsync(64, CancellationToken.None)).Status);
             await connection.DisposeAsync();

@@ -27,7 +27,7 @@ public sealed class OpenSshTests : IDisposable
         await using SshdFixture sshd = await SshdFixture.StartAsync(_ => "AllowAgentForwarding yes");
         _lease.Facts = _lease.Facts! with { HostKeys = [SHA256.HashData(sshd.HostKeyBlob)] };
         using Process ssh = Connect(sshd);
-        await using var payer = PayerClient.OverAgentChannel(Over(ssh), TimeProvider.System, TimeSpan.FromSeconds(30));
+        await using var payer = PayerClient.OverAgentChannel(Over(ssh), TimeProvider.System, TimeSpan.FromSeconds(100));
         await PayAsync(payer);
         ssh.Kill();
     }
@@ -37,7 +37,7 @@ public sealed class OpenSshTests : IDisposable
     {
         await using SshdFixture sshd = await SshdFixture.StartAsync(_ => "AllowAgentForwarding yes");
         using Process ssh = Connect(sshd);
-        await using var payer = PayerClient.OverAgentChannel(Over(ssh), TimeProvider.System, TimeSpan.FromSeconds(30));
+        await using var payer = PayerClient.OverAgentChannel(Over(ssh), TimeProvider.System, TimeSpan.FromSeconds(100));
         PayerAnswer<WelcomeMessage> answer = await payer.HelloAsync(_lease.Hello(), _end.Token);
         Assert.Equal((PayerStatus.Refused, RefusalReason.WrongHost), (answer.Status, answer.Refusal.Reason));
         Assert.Contains("registered on chain", answer.Refusal.Text, StringComparison.Ordinal);
@@ -66,7 +66,7 @@ public sealed class OpenSshTests : IDisposable
         Task serving = new PayerServer(42, _lease.Policy, new TestHostKey.Verifier()).ServeSubsystemAsync(Over(ssh), _end.Token);
         using Socket accepted = await gateway.AcceptAsync(_end.Token);
         await using var payer = PayerClient.OverSubsystem(
-            FrameConnection.Over(new NetworkStream(accepted)), _lease.HostKey, TimeProvider.System, TimeSpan.FromSeconds(30));
+            FrameConnection.Over(new NetworkStream(accepted)), _lease.HostKey, TimeProvider.System, TimeSpan.FromSeconds(100));
         await PayAsync(payer);
         accepted.Close();
         await serving.WaitAsync(_end.Token);

@@ -36,7 +36,7 @@ public sealed class PayerTests : IAsyncDisposable
         var payer = PayerClient.OverAgentChannel(_gatewayEnd, TimeProvider.System);
         await Use(payer);
         await payer.DisposeAsync();
-        await serving.WaitAsync(TimeSpan.FromSeconds(60));
+        await serving.WaitAsync(TimeSpan.FromSeconds(120));
     }
 
     [Fact]
@@ -46,7 +46,7 @@ public sealed class PayerTests : IAsyncDisposable
         var payer = PayerClient.OverSubsystem(_gatewayEnd, _lease.HostKey, TimeProvider.System);
         await Use(payer);
         await payer.DisposeAsync();
-        await serving.WaitAsync(TimeSpan.FromSeconds(60));
+        await serving.WaitAsync(TimeSpan.FromSeconds(120));
     }
 
     [Fact]
@@ -268,7 +268,7 @@ public sealed class PayerTests : IAsyncDisposable
     {
         Task serving = ServeAgent();
         await RawTo([0, 0x10, 0, 0], fromGateway: true);
-        await serving.WaitAsync(TimeSpan.FromSeconds(60));
+        await serving.WaitAsync(TimeSpan.FromSeconds(120));
     }
 
     private async Task Use(PayerClient payer)

@@ -50,7 +50,7 @@ internal sealed class SshdFixture : IAsyncDisposable
         var process = Process.Start(new ProcessStartInfo("/usr/sbin/sshd", ["-D", "-e", "-f", config]) { RedirectStandardError = true })
             ?? throw new InvalidOperationException("sshd did not start.");
         Task<string> log = process.StandardError.ReadToEndAsync();
-        for (int i = 0; i < 100; i++)
+        for (int i = 0; i < 1200; i++)
         {
             if (process.HasExited)
             {
