@@ -217,6 +217,12 @@ internal sealed class TransactionWatch(
         journal.Write(raised);
         lastSent = time.GetUtcNow();
         var (result, _, tried) = await Broadcast.SendAsync(client, signed, cancel).ConfigureAwait(false);
+        if (result != BroadcastResult.Accepted && raised.Nonce == entry.Nonce)
+        {
+            // Where every turn is long enough to raise the price again, nothing is sent again as it was: this is then all that the nodes say.
+            lastRefusal = tried;
+        }
+
         Report(TransactionStage.PriceRaised, string.Create(CultureInfo.InvariantCulture,
             $"Not mined for long: sent again with {price.Value.MaxFee} instead of {last.Price.MaxFee} attoFIL per gas{(result == BroadcastResult.Accepted ? "" : $" ({tried})")}: {stuck.Description}"), signed.Hash);
         return raised;
