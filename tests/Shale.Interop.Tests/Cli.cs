@@ -17,7 +17,7 @@ internal static class Cli
     /// <summary>The executable that <c>./shale</c> runs.</summary>
     public static string Shale { get; } = Path.Combine(Root, "src/Shale.Cli/bin/Release/net10.0/shale");
 
-    public static async Task<Outcome> RunAsync(string program, IEnumerable<string> arguments, byte[]? input = null, int seconds = 60, IReadOnlyDictionary<string, string>? environment = null)
+    public static async Task<Outcome> RunAsync(string program, IEnumerable<string> arguments, byte[]? input = null, int seconds = 240, IReadOnlyDictionary<string, string>? environment = null)
     {
         var start = new ProcessStartInfo(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var (name, value) in environment ?? new Dictionary<string, string>())

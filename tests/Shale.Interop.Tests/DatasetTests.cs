@@ -50,7 +50,7 @@ public sealed class DatasetTests
         await StatusAsync(gateway, lease, "Failed");
         File.Delete(Path.Combine(gateway.Folder, "state", "leases", $"{lease}.json"));
         await StatusAsync(gateway, lease, "Ended");
-        for (var i = 0; i < 600 && (await Cli.RunAsync("docker", ["inspect", container])).ExitCode == 0; i++)
+        for (var i = 0; i < 1800 && (await Cli.RunAsync("docker", ["inspect", container])).ExitCode == 0; i++)
         {
             await Task.Delay(100);
         }
@@ -75,7 +75,7 @@ public sealed class DatasetTests
     private static async Task<string> StatusAsync(GatewayProcess gateway, ulong lease, string service)
     {
         var path = Path.Combine(gateway.Folder, "state", "status", lease.ToString(CultureInfo.InvariantCulture) + ".json");
-        for (var i = 0; i < 600; i++)
+        for (var i = 0; i < 1800; i++)
         {
             var text = await File.ReadAllTextAsync(path);
             if (JsonDocument.Parse(text).RootElement.GetProperty("service").GetString() == service)

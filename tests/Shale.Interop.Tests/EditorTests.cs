@@ -60,7 +60,7 @@ public sealed class EditorTests(GatewayFixture fixture) : IDisposable
         var (socks, socket) = (Ports.Free(), Path.Combine(_folder, "s"));
         string[] options =
         [
-            .. _gateway.SshOptions(), "-T", "-D", $"127.0.0.1:{socks}", "-L", $"{socket}:/root/.vscode-server/{id}.sock", "-o", "ConnectTimeout=15", "-o", "ExitOnForwardFailure=yes",
+            .. _gateway.SshOptions(), "-T", "-D", $"127.0.0.1:{socks}", "-L", $"{socket}:/root/.vscode-server/{id}.sock", "-o", "ConnectTimeout=120", "-o", "ExitOnForwardFailure=yes",
             $"{fixture.Debian}@127.0.0.1", "sh",
         ];
         using var ssh = Process.Start(new ProcessStartInfo("ssh", options) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
@@ -75,7 +75,7 @@ public sealed class EditorTests(GatewayFixture fixture) : IDisposable
             Assert.Equal($"{id}: listeningOn", listening[0]);
             var port = ushort.Parse(listening[1], CultureInfo.InvariantCulture);
 
-            var answers = await Task.WhenAll(Enumerable.Range(0, Connections).Select(i => i % 2 == 0 ? ThroughSocksAsync(socks, port) : ThroughSocketAsync(socket))).WaitAsync(TimeSpan.FromSeconds(120));
+            var answers = await Task.WhenAll(Enumerable.Range(0, Connections).Select(i => i % 2 == 0 ? ThroughSocksAsync(socks, port) : ThroughSocketAsync(socket))).WaitAsync(TimeSpan.FromSeconds(300));
             Assert.All(answers, a => Assert.Equal(Each, a));
             Assert.False(ssh.HasExited);
         }
@@ -86,7 +86,7 @@ public sealed class EditorTests(GatewayFixture fixture) : IDisposable
         }
     }
 
-    private static async Task<string> LineAsync(Process process) => await process.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(60)) ?? "";
+    private static async Task<string> LineAsync(Process process) => await process.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(180)) ?? "";
 
     /// <summary>SOCKS version 5 without authentication, by name (RFC 1928).</summary>
     private static async Task<int> ThroughSocksAsync(int socks, ushort port)

@@ -43,7 +43,7 @@ public sealed class FaultTests
             var copied = await Cli.RunAsync("scp", [.. gateway.SshOptions("-P"), $"{lease}@127.0.0.1:/etc/passwd", Path.Combine(gateway.Folder, "passwd")]);
             Assert.True(copied.ExitCode == 0, copied.Error);
             var refused = await Cli.RunAsync(
-                Cli.Shale, ["lease-container", "--detach", $"--state_dir={gateway.Folder}/state", $"--ssh_pubkey={gateway.Folder}/id.pub", "--image=shale/busybox:1"], seconds: 180);
+                Cli.Shale, ["lease-container", "--detach", $"--state_dir={gateway.Folder}/state", $"--ssh_pubkey={gateway.Folder}/id.pub", "--image=shale/busybox:1"], seconds: 240);
             Assert.Equal(69, refused.ExitCode);
             Assert.Contains("Docker", refused.Error, StringComparison.Ordinal);
         }
@@ -163,11 +163,11 @@ public sealed class FaultTests
 
     private static async Task ServesAsync(GatewayProcess gateway, ulong lease, string command, string expected)
     {
-        var outcome = await gateway.SshAsync(lease, command, seconds: 120);
+        var outcome = await gateway.SshAsync(lease, command);
         for (var i = 0; i < 60 && outcome.Output != expected; i++)
         {
             await Task.Delay(1000);
-            outcome = await gateway.SshAsync(lease, command, seconds: 120);
+            outcome = await gateway.SshAsync(lease, command);
         }
 
         Assert.True(outcome.Output == expected, outcome.Output + outcome.Error);

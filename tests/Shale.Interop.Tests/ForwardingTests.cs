@@ -54,8 +54,8 @@ public sealed class ForwardingTests(GatewayFixture fixture)
         var port = ((IPEndPoint)listener.LocalEndpoint).Port;
         using var forward = Ssh("-N", "-R", $"127.0.0.1:9999:127.0.0.1:{port}");
         var accepting = listener.AcceptTcpClientAsync();
-        var asking = Cli.RunAsync("ssh", [.. _gateway.SshOptions(), $"{fixture.Debian}@127.0.0.1", "python3 -c \"import socket,time\nfor i in range(50):\n  try: s=socket.create_connection(('127.0.0.1',9999)); break\n  except OSError: time.sleep(0.2)\nprint(s.recv(100).decode())\""]);
-        using var client = await accepting.WaitAsync(TimeSpan.FromSeconds(30));
+        var asking = Cli.RunAsync("ssh", [.. _gateway.SshOptions(), $"{fixture.Debian}@127.0.0.1", "python3 -c \"import socket,time\nfor i in range(600):\n  try: s=socket.create_connection(('127.0.0.1',9999)); break\n  except OSError: time.sleep(0.2)\nprint(s.recv(100).decode())\""]);
+        using var client = await accepting.WaitAsync(TimeSpan.FromSeconds(180));
         await client.GetStream().WriteAsync("from outside"u8.ToArray());
         client.Close();
         Assert.Equal("from outside\n", (await asking).Output);
@@ -139,7 +139,7 @@ public sealed class ForwardingTests(GatewayFixture fixture)
         var server = Process.Start(start)!;
         await server.StandardInput.WriteAsync(EchoServer.Replace("{0}", port.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal));
         server.StandardInput.Close();
-        Assert.Equal("ready", await server.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(30)));
+        Assert.Equal("ready", await server.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(180)));
         return server;
     }
 
@@ -158,9 +158,9 @@ public sealed class ForwardingTests(GatewayFixture fixture)
                 await stream.WriteAsync(Encoding.ASCII.GetBytes(question));
                 client.Client.Shutdown(SocketShutdown.Send);
                 using var reader = new StreamReader(stream);
-                return await reader.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(20));
+                return await reader.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(180));
             }
-            catch (SocketException) when (i < 100)
+            catch (SocketException) when (i < 1800)
             {
                 await Task.Delay(100);
             }

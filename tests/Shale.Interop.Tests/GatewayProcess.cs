@@ -79,7 +79,7 @@ internal sealed class GatewayProcess : IAsyncDisposable
         "-o", $"UserKnownHostsFile={Path.Combine(Folder, "known_hosts")}", "-o", $"LogLevel={log}", "-o", "BatchMode=yes",
     ];
 
-    public Task<Outcome> SshAsync(ulong lease, string command, byte[]? input = null, int seconds = 60, params string[] options) =>
+    public Task<Outcome> SshAsync(ulong lease, string command, byte[]? input = null, int seconds = 240, params string[] options) =>
         Cli.RunAsync("ssh", [.. SshOptions(), .. options, $"{lease}@127.0.0.1", command], input, seconds);
 
     /// <summary>The engine's ID of a lease's container.</summary>
@@ -100,7 +100,7 @@ internal sealed class GatewayProcess : IAsyncDisposable
     }
 
     /// <summary>Waits until something else has ended it.</summary>
-    public Task ExitedAsync() => _process!.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(60));
+    public Task ExitedAsync() => _process!.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(180));
 
     /// <summary>Asks it to end, as a service manager does.</summary>
     public async Task TerminateAsync()
@@ -144,7 +144,7 @@ internal sealed class GatewayProcess : IAsyncDisposable
         _process.OutputDataReceived += (_, line) => Append(line.Data);
         _process.BeginErrorReadLine();
         _process.BeginOutputReadLine();
-        for (var i = 0; i < 300; i++)
+        for (var i = 0; i < 1800; i++)
         {
             try
             {
@@ -171,7 +171,7 @@ internal sealed class GatewayProcess : IAsyncDisposable
 
         if (_process is { HasExited: false })
         {
-            for (var i = 0; i < 200 && await ContainersAsync() > 0; i++)
+            for (var i = 0; i < 1800 && await ContainersAsync() > 0; i++)
             {
                 await Task.Delay(100);
             }

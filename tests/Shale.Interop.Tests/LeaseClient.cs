@@ -25,11 +25,7 @@ internal sealed class LeaseClient : IAsyncDisposable
         var folder = Directory.CreateTempSubdirectory("sl").FullName;
         var socket = Path.Combine(folder, "s");
         var client = new LeaseClient(folder, Process.Start(new ProcessStartInfo("ssh-agent", ["-D", "-a", socket]) { RedirectStandardOutput = true })!);
-        for (var i = 0; i < 600 && !File.Exists(socket); i++)
-        {
-            await Task.Delay(100);
-        }
-
+        await Wait.ForSocketAsync(socket);
         var added = await Cli.RunAsync("ssh-add", ["-q", Path.Combine(gateway.Folder, "id")], environment: client.Environment);
         Assert.True(added.ExitCode == 0, added.Error);
         return client;
@@ -39,7 +35,7 @@ internal sealed class LeaseClient : IAsyncDisposable
     public Task<Outcome> AddAsync(GatewayProcess gateway, ulong lease, params string[] options) =>
         MustAsync(["agent", "add-lease", $"--lease={lease}", "--host=127.0.0.1", $"--port={gateway.Port}", $"--host_key={gateway.Folder}/state/hostkeys/ssh_host_ed25519_key.pub", .. options]);
 
-    public Task<Outcome> ShaleAsync(params string[] arguments) => Cli.RunAsync(Cli.Shale, arguments, seconds: 120, environment: Environment);
+    public Task<Outcome> ShaleAsync(params string[] arguments) => Cli.RunAsync(Cli.Shale, arguments, seconds: 240, environment: Environment);
 
     public async Task<Outcome> MustAsync(params string[] arguments)
     {

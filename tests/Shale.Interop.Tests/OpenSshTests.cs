@@ -52,10 +52,10 @@ public sealed class OpenSshTests(GatewayFixture fixture)
     public async Task Exec_FiveGigabytesEachWay_ArriveWhole()
     {
         var ssh = "ssh " + string.Join(' ', _gateway.SshOptions()) + $" -c aes128-gcm@openssh.com {fixture.Debian}@127.0.0.1 ";
-        var down = await Cli.RunAsync("bash", ["-c", "set -o pipefail; " + ssh + "'head -c 5000000000 /dev/zero' | tee >(wc -c >&2) | cmp -n 5000000000 - /dev/zero; echo $?; wait"], seconds: 300);
+        var down = await Cli.RunAsync("bash", ["-c", "set -o pipefail; " + ssh + "'head -c 5000000000 /dev/zero' | tee >(wc -c >&2) | cmp -n 5000000000 - /dev/zero; echo $?; wait"], seconds: 540);
         Assert.Equal("0\n", down.Output);
         Assert.Contains("5000000000", down.Error, StringComparison.Ordinal);
-        var up = await Cli.RunAsync("bash", ["-c", "head -c 5000000000 /dev/zero | " + ssh + "'wc -c'"], seconds: 300);
+        var up = await Cli.RunAsync("bash", ["-c", "head -c 5000000000 /dev/zero | " + ssh + "'wc -c'"], seconds: 540);
         Assert.Equal("5000000000\n", up.Output);
     }
 
@@ -75,16 +75,29 @@ public sealed class OpenSshTests(GatewayFixture fixture)
     [Fact]
     public async Task Pty_SizeTermAndResize_ReachTheProgram()
     {
-        // script(1) gives ssh a terminal of its own; its size is set with stty from inside that terminal, before and while ssh runs.
+        // script(1) gives ssh a terminal of its own; its size is set with stty from inside that terminal before ssh runs, and from outside once the program is ready for it.
+        var terminal = Path.Combine(_gateway.Folder, "terminal");
         var inner = $"ssh -tt {string.Join(' ', _gateway.SshOptions())} {fixture.Debian}@127.0.0.1 'stty size; echo $TERM; trap \"stty size; exit 5\" WINCH; echo ready; while :; do sleep 0.1; done'";
-        var command = $"stty rows 33 cols 101; (sleep 4; stty -F $(readlink /proc/$$/fd/0) rows 44 cols 77) & {inner}";
-        // Its input stays open: at the end of it script would type the end of file.
-        var outcome = await Cli.RunAsync("bash", ["-c", "sleep 8 | script -qec \"$1\" /dev/null; exit ${PIPESTATUS[1]}", "bash", command], environment: new Dictionary<string, string> { ["TERM"] = "xterm-256color" });
-        var lines = outcome.Output.Split("\r\n");
+        var start = new ProcessStartInfo("script", ["-qec", $"stty rows 33 cols 101; tty > {terminal}; {inner}", "/dev/null"]) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        start.Environment["TERM"] = "xterm-256color";
+        using var script = Process.Start(start)!;
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(4));
+        var lines = new List<string>();
+        while (await script.StandardOutput.ReadLineAsync(limit.Token) is { } line)
+        {
+            lines.Add(line.Trim());
+            if (lines[^1] == "ready")
+            {
+                await GatewayProcess.MustAsync("stty", ["-F", (await File.ReadAllTextAsync(terminal)).Trim(), "rows", "44", "cols", "77"]);
+            }
+        }
+
+        // Its input stays open to here: at the end of it script would type the end of file.
+        await script.WaitForExitAsync(limit.Token);
         Assert.Contains("33 101", lines);
         Assert.Contains("xterm-256color", lines);
         Assert.Contains("44 77", lines);
-        Assert.Equal(5, outcome.ExitCode);
+        Assert.Equal(5, script.ExitCode);
     }
 
     [Fact]
@@ -137,7 +150,7 @@ public sealed class OpenSshTests(GatewayFixture fixture)
             client.StandardInput.Close();
             return (first, second: await client.StandardOutput.ReadLineAsync());
         });
-        var results = await Task.WhenAll(sessions).WaitAsync(TimeSpan.FromMinutes(2));
+        var results = await Task.WhenAll(sessions).WaitAsync(TimeSpan.FromMinutes(8));
         for (var i = 0; i < 50; i++)
         {
             Assert.Equal(("up", string.Create(CultureInfo.InvariantCulture, $"go {i}")), results[i]);
@@ -148,7 +161,7 @@ public sealed class OpenSshTests(GatewayFixture fixture)
     public async Task ControlMaster_SessionsOfOneConnection_ShareIt()
     {
         var socket = Path.Combine(_gateway.Folder, "mux");
-        string[] shared = ["-o", $"ControlPath={socket}", "-o", "ControlMaster=auto", "-o", "ControlPersist=10"];
+        string[] shared = ["-o", $"ControlPath={socket}", "-o", "ControlMaster=auto", "-o", "ControlPersist=600"];
         var outputs = new List<string>();
         for (var i = 0; i < 5; i++)
         {
@@ -165,7 +178,7 @@ public sealed class OpenSshTests(GatewayFixture fixture)
         var start = new ProcessStartInfo("ssh", [.. _gateway.SshOptions(), $"{fixture.Debian}@127.0.0.1", "setsid sleep 7001 >/dev/null 2>&1 </dev/null & sleep 7002; true"]) { RedirectStandardInput = true, RedirectStandardOutput = true };
         using var client = Process.Start(start)!;
         // Both, each as what it is going to be: setsid takes a moment to become its sleep.
-        for (var i = 0; i < 100 && (await Sleeping()).Split('\n').Length < 3; i++)
+        for (var i = 0; i < 600 && (await Sleeping()).Split('\n').Length < 3; i++)
         {
             await Task.Delay(100);
         }
@@ -178,7 +191,7 @@ public sealed class OpenSshTests(GatewayFixture fixture)
             await Task.Delay(200);
             left = await Sleeping();
         }
-        while (left.Contains("7002", StringComparison.Ordinal) && ++waited < 100);
+        while (left.Contains("7002", StringComparison.Ordinal) && ++waited < 600);
 
         Assert.DoesNotContain("7002", left, StringComparison.Ordinal);
         Assert.Contains("7001", left, StringComparison.Ordinal);

@@ -29,7 +29,7 @@ internal sealed class OwnEngine : IAsyncDisposable
         ];
         var start = new ProcessStartInfo("bash", ["-c", "exec dockerd \"$@\" >\"$0\" 2>&1", $"/tmp/{Path.GetFileName(_folder)}.log", .. arguments]);
         _process = Process.Start(start)!;
-        for (var i = 0; i < 120; i++)
+        for (var i = 0; i < 360; i++)
         {
             if ((await Cli.RunAsync("docker", ["-H", Address, "version"])).ExitCode == 0)
             {
@@ -61,7 +61,7 @@ internal sealed class OwnEngine : IAsyncDisposable
         {
             await Cli.RunAsync("bash", ["-c", $"docker -H {Address} rm -f $(docker -H {Address} ps -aq)"]);
             await SignalAsync("TERM");
-            await _process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(60));
+            await _process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(180));
         }
 
         // Left over where a test failed with the engine dead: its containerd and what that runs.

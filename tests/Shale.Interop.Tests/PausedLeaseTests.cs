@@ -28,10 +28,11 @@ public sealed class PausedLeaseTests : IAsyncLifetime
     {
         _gateway = await GatewayProcess.StartAsync();
         _processes.Add(Process.Start(new ProcessStartInfo("ssh-agent", ["-D", "-a", Path.Combine(_gateway.Folder, "agent")]) { RedirectStandardOutput = true })!);
-        await MustAsync("bash", "-c", $"for i in $(seq 100); do [ -S $SSH_AUTH_SOCK ] && break; sleep 0.1; done; ssh-add -q {_gateway.Folder}/id");
+        await Wait.ForSocketAsync(Path.Combine(_gateway.Folder, "agent"));
+        await MustAsync("ssh-add", "-q", Path.Combine(_gateway.Folder, "id"));
         await MustAsync(Cli.Shale, "agent", "init", "--insecure-no-passphrase");
         var payer = (await MustAsync(Cli.Shale, "agent", "key")).Output.Trim();
-        _lease = await _gateway.LeaseAsync("--image=shale/debian:12", "--price=0.01fil/min", $"--payer={payer}", "--interval=1", "--window=3", "--grace=1", "--allow_agent_forwarding");
+        _lease = await _gateway.LeaseAsync("--image=shale/debian:12", "--price=0.01fil/min", $"--payer={payer}", "--interval=1", "--window=6", "--grace=6", "--allow_agent_forwarding");
         await MustAsync(
             Cli.Shale, "agent", "add-lease", $"--lease={_lease}", "--host=127.0.0.1", $"--port={_gateway.Port}", $"--host_key={_gateway.Folder}/state/hostkeys/ssh_host_ed25519_key.pub", "--price=0.01fil/min", "--deposit=1fil");
     }
@@ -57,15 +58,15 @@ public sealed class PausedLeaseTests : IAsyncLifetime
         Assert.Contains($"shale: lease-{_lease} is not paid: connect with", refused.Error, StringComparison.Ordinal);
 
         Start(Cli.Shale, "agent", "keep", $"{_lease}");
-        await WaitAsync(async () => (await Cli.RunAsync("ssh", Options("true"))).ExitCode == 0, "the lease is paid");
+        await Wait.UntilAsync(async () => (await Cli.RunAsync("ssh", Options("true"))).ExitCode == 0, "the lease is paid");
 
         // One connection with a server, a forward to it that is in use, and an SFTP session beside it.
         var control = Path.Combine(_gateway.Folder, "master");
         var port = Ports.Free();
         Start("ssh", [.. _gateway.SshOptions(), "-M", "-N", "-S", control, "-L", $"{port}:127.0.0.1:7777", $"{_lease}@127.0.0.1"]);
-        await WaitAsync(() => Task.FromResult(File.Exists(control)), "the connection stands");
+        await Wait.ForSocketAsync(control);
         var server = Start("ssh", [.. _gateway.SshOptions(), "-S", control, $"{_lease}@127.0.0.1", "python3 -c \"" + Echo + "\""]);
-        Assert.Equal("ready", await server.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(60)));
+        Assert.Equal("ready", await server.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(180)));
         using var forwarded = new TcpClient();
         await forwarded.ConnectAsync(IPAddress.Loopback, port);
         Assert.Equal("BEFORE", await AskAsync(forwarded, "before"));
@@ -74,7 +75,7 @@ public sealed class PausedLeaseTests : IAsyncLifetime
         await ReadUntilAsync(sftp, "Remote working directory: /root");
 
         await MustAsync(Cli.Shale, "agent", "stop", $"{_lease}");
-        await WaitAsync(() => Task.FromResult(Status().Contains("\"Paused\"", StringComparison.Ordinal)), "the lease is paused");
+        await Wait.UntilAsync(() => Task.FromResult(Status().Contains("\"Paused\"", StringComparison.Ordinal)), "the lease is paused");
 
         // What is new is refused, with the reason.
         refused = await Cli.RunAsync("ssh", Options("true"));
@@ -105,8 +106,8 @@ public sealed class PausedLeaseTests : IAsyncLifetime
 
         // Paid again, all of it goes on where it was.
         await MustAsync(Cli.Shale, "agent", "resume", $"{_lease}");
-        Assert.Equal("WHILE PAUSED", await answer.WaitAsync(TimeSpan.FromSeconds(60)));
-        await listing.WaitAsync(TimeSpan.FromSeconds(60));
+        Assert.Equal("WHILE PAUSED", await answer.WaitAsync(TimeSpan.FromSeconds(180)));
+        await listing.WaitAsync(TimeSpan.FromSeconds(180));
         Assert.False(server.HasExited);
         Assert.Equal(0, (await Cli.RunAsync("ssh", Options("test -d /root/while-paused"))).ExitCode);
     }
@@ -120,7 +121,7 @@ public sealed class PausedLeaseTests : IAsyncLifetime
 
         // Here it is the user's own agent that is forwarded, and the lease allows that; it is paid by another connection then.
         Start(Cli.Shale, "agent", "keep", $"{_lease}");
-        await WaitAsync(async () => (await Cli.RunAsync("ssh", Options("true"))).ExitCode == 0, "the lease is paid");
+        await Wait.UntilAsync(async () => (await Cli.RunAsync("ssh", Options("true"))).ExitCode == 0, "the lease is paid");
         var own = await Cli.RunAsync(Cli.Shale, ["ssh", $"{_lease}", "-o", "ForwardAgent=$SSH_AUTH_SOCK", AgentForwardingTests.ListIdentities], environment: Client);
         var key = (await File.ReadAllTextAsync(Path.Combine(_gateway.Folder, "id.pub"))).Split(' ')[1];
         Assert.True(own.Output.Trim() == key, own.Output + own.Error);
@@ -169,20 +170,5 @@ public sealed class PausedLeaseTests : IAsyncLifetime
         var answer = new byte[question.Length];
         await client.GetStream().ReadExactlyAsync(answer);
         return Encoding.ASCII.GetString(answer);
-    }
-
-    private static async Task WaitAsync(Func<Task<bool>> condition, string what)
-    {
-        for (var i = 0; i < 300; i++)
-        {
-            if (await condition())
-            {
-                return;
-            }
-
-            await Task.Delay(200);
-        }
-
-        throw new TimeoutException($"A minute passed and still not: {what}.");
     }
 }

@@ -13,7 +13,7 @@ public sealed class PublishedPortTests
         await using var gateway = await GatewayProcess.StartAsync();
         var port = Ports.Free();
         var lease = await gateway.LeaseAsync("--image=shale/debian:12", $"--publish={port}:8000");
-        const string Serve = "mkdir -p /srv/www; echo here > /srv/www/index.html; setsid python3 -m http.server -d /srv/www 8000 >/dev/null 2>&1 </dev/null & sleep 0.1";
+        const string Serve = "mkdir -p /srv/www; echo here > /srv/www/index.html; setsid python3 -m http.server -d /srv/www 8000 >/dev/null 2>&1 </dev/null & until pgrep -f '^python3 -m http.server' >/dev/null; do sleep 0.1; done";
         Assert.Equal(0, (await gateway.SshAsync(lease, Serve)).ExitCode);
         Assert.Equal("here\n", await GetAsync($"http://127.0.0.1:{port}/"));
     }

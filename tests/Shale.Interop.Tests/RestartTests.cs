@@ -12,7 +12,7 @@ public sealed class RestartTests
     {
         await using var gateway = await GatewayProcess.StartAsync();
         var lease = await gateway.LeaseAsync("--image=shale/debian:12");
-        Assert.Equal(0, (await gateway.SshAsync(lease, "echo kept > /root/file; setsid sleep 7003 >/dev/null 2>&1 </dev/null &")).ExitCode);
+        Assert.Equal(0, (await gateway.SshAsync(lease, "echo kept > /root/file; setsid sleep 7003 >/dev/null 2>&1 </dev/null & until pgrep -f '^sleep 7003' >/dev/null; do sleep 0.1; done")).ExitCode);
         await gateway.KillAsync();
         await gateway.LaunchAsync();
         var outcome = await gateway.SshAsync(lease, "cat /root/file; pgrep -f 'sleep 7003' >/dev/null && echo running");
@@ -48,12 +48,12 @@ public sealed class RestartTests
         using var process = Process.Start(new ProcessStartInfo(
             Cli.Shale,
             ["lease-container", "--image=shale/busybox:1", "--listen=127.0.0.1:0", $"--state_dir={folder}/state", $"--ssh_pubkey={folder}/id.pub"]) { RedirectStandardOutput = true })!;
-        var line = await process.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(60));
+        var line = await process.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(180));
         Assert.Matches(@"^ssh -p \d+ 1@127\.0\.0\.1$", line);
         var container = await GatewayProcess.ContainerAsync(Path.Combine(folder, "state"), 1);
         Assert.Equal(0, (await Cli.RunAsync("docker", ["inspect", container])).ExitCode);
         await Cli.RunAsync("kill", ["-TERM", process.Id.ToString(CultureInfo.InvariantCulture)]);
-        await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(60));
+        await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(180));
         Assert.NotEqual(0, (await Cli.RunAsync("docker", ["inspect", container])).ExitCode);
         Directory.Delete(folder, recursive: true);
     }
@@ -68,12 +68,15 @@ public sealed class RestartTests
         var refused = await Cli.RunAsync("ssh", [.. gateway.SshOptions(), "-l", $"lease-{lease + 1}", "127.0.0.1", "true"]);
         Assert.Equal(255, refused.ExitCode);
         Assert.Contains("Permission denied (publickey)", refused.Error, StringComparison.Ordinal);
-        for (var i = 0; i < 4; i++)
-        {
-            refused = await Cli.RunAsync("ssh", [.. gateway.SshOptions(), "-l", "999", "127.0.0.1", "true"]);
-            Assert.Equal(255, refused.ExitCode);
-        }
 
-        Assert.DoesNotContain("Permission denied", refused.Error, StringComparison.Ordinal);
+        // What each failure costs runs off again with time: they come side by side, so that a slow machine's are no further apart than a fast one's.
+        await Wait.UntilAsync(
+            async () =>
+            {
+                var tried = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => Cli.RunAsync("ssh", [.. gateway.SshOptions(), "-l", "999", "127.0.0.1", "true"])));
+                Assert.All(tried, t => Assert.Equal(255, t.ExitCode));
+                return tried.Any(t => !t.Error.Contains("Permission denied", StringComparison.Ordinal));
+            },
+            "the address to be turned away");
     }
 }

@@ -152,7 +152,7 @@ public sealed class ResultsTests
             await UntilAsync(() => Directory.EnumerateFiles(results, "result.car", SearchOption.AllDirectories).Any(f => new FileInfo(f).Length > 0));
             await gateway.KillAsync();
             Assert.NotEmpty(Directory.EnumerateFileSystemEntries(results));
-            await packing.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(60));
+            await packing.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(180));
             Assert.NotEqual(0, packing.ExitCode);
         }
 
@@ -185,7 +185,7 @@ public sealed class ResultsTests
         ];
         File.Delete(Path.Combine(gateway.Folder, "state", "leases", $"{lease}.json"));
         JsonElement seen = default;
-        for (var i = 0; i < 300 && (seen.ValueKind == JsonValueKind.Undefined || seen.GetProperty("state").GetString() != "Closed"); i++)
+        for (var i = 0; i < 900 && (seen.ValueKind == JsonValueKind.Undefined || seen.GetProperty("state").GetString() != "Closed"); i++)
         {
             await Task.Delay(200);
             seen = JsonDocument.Parse((await client.MustAsync("agent", "status", "--json")).Output).RootElement.GetProperty("leases")[0].Clone();
@@ -197,7 +197,7 @@ public sealed class ResultsTests
 
         // And whoever has the log reads the same.
         var audit = await Cli.RunAsync(Cli.Shale, ["audit", $"{gateway.Folder}/state/log", $"--key={gateway.Folder}/state/log.pub", "--json"]);
-        for (var i = 0; i < 100 && !audit.Output.Contains(cids[1], StringComparison.Ordinal); i++)
+        for (var i = 0; i < 900 && !audit.Output.Contains(cids[1], StringComparison.Ordinal); i++)
         {
             await Task.Delay(200);
             audit = await Cli.RunAsync(Cli.Shale, ["audit", $"{gateway.Folder}/state/log", $"--key={gateway.Folder}/state/log.pub", "--json"]);
@@ -211,7 +211,7 @@ public sealed class ResultsTests
 
     private static async Task UntilAsync(Func<bool> condition)
     {
-        for (var i = 0; i < 600; i++)
+        for (var i = 0; i < 1800; i++)
         {
             try
             {
@@ -228,6 +228,6 @@ public sealed class ResultsTests
             await Task.Delay(100);
         }
 
-        throw new TimeoutException("The condition did not come about within a minute.");
+        throw new TimeoutException("The condition did not come about within three minutes.");
     }
 }

@@ -1,9 +1,11 @@
+using System.Net.Sockets;
+
 namespace Shale.Interop.Tests;
 
-/// <summary>Waits for conditions: a minute and a half, so that a slow machine is no failure.</summary>
+/// <summary>Waits for conditions: three minutes, so that a slow machine is no failure.</summary>
 internal static class Wait
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(180);
 
     public static Task UntilAsync(Func<bool> condition, string what, Func<string>? explain = null) => UntilAsync(() => Task.FromResult(condition()), what, explain);
 
@@ -20,4 +22,21 @@ internal static class Wait
             await Task.Delay(50);
         }
     }
+
+    /// <summary>Waits until somebody accepts connections on a Unix socket: its file is there a moment before that.</summary>
+    public static Task ForSocketAsync(string path) => UntilAsync(
+        () =>
+        {
+            try
+            {
+                using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+                socket.Connect(new UnixDomainSocketEndPoint(path));
+                return true;
+            }
+            catch (SocketException)
+            {
+                return false;
+            }
+        },
+        path);
 }

@@ -27,7 +27,7 @@ public sealed class DiskTests
         await Wait.UntilAsync(() => PaymentFiles.Signed(paid.Home, paid.Lease)[^1].Amount > full.Authorised, "a voucher that can't be logged");
         disk.Clear();
         await paid.PaidAsync(2);
-        Assert.Equal(2, paid.AssertHolds("with room again").Phase);
+        await Wait.UntilAsync(() => paid.AssertHolds("with room again").Phase == 2, "the meter to run");
         await paid.EndAndAuditAsync();
     }
 
@@ -42,8 +42,11 @@ public sealed class DiskTests
         disk.Fill();
         await paid.FrozenAsync();
         paid.AssertHolds("the agent's disk full");
-        var session = await paid.ShaleAsync(0, "session", paid.Lease.ToString(System.Globalization.CultureInfo.InvariantCulture), "--once");
-        Assert.Contains("can't write its own log", session.Output, StringComparison.Ordinal);
+        var line = "";
+        await Wait.UntilAsync(
+            async () => (line = (await paid.ShaleAsync(0, "session", paid.Lease.ToString(System.Globalization.CultureInfo.InvariantCulture), "--once")).Output).Contains("can't write its own log", StringComparison.Ordinal),
+            "the session's line to say why",
+            () => line);
         disk.Clear();
         await paid.PaidAsync(2);
         paid.AssertHolds("with room again");

@@ -81,7 +81,7 @@ internal sealed class PaidLease : IAsyncDisposable
     private async Task StartIdentityAgentAsync()
     {
         _identities = Process.Start(new ProcessStartInfo("ssh-agent", ["-D", "-a", IdentitySocket]) { RedirectStandardOutput = true })!;
-        await Wait.UntilAsync(() => File.Exists(IdentitySocket), "ssh-agent");
+        await Wait.ForSocketAsync(IdentitySocket);
         var added = await Cli.RunAsync("ssh-add", ["-q", Gateway.Key], environment: new Dictionary<string, string> { ["SSH_AUTH_SOCK"] = IdentitySocket });
         Assert.Equal(0, added.ExitCode);
     }
@@ -98,10 +98,10 @@ internal sealed class PaidLease : IAsyncDisposable
 
         _agent?.Dispose();
         _agent = Process.Start(start)!;
-        var line = await _agent.StandardError.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(60));
+        var line = await _agent.StandardError.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(180));
         while (line is not null && !line.Contains("the payment agent serves", StringComparison.Ordinal))
         {
-            line = await _agent.StandardError.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(60));
+            line = await _agent.StandardError.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(180));
         }
 
         Assert.NotNull(line);
@@ -114,7 +114,7 @@ internal sealed class PaidLease : IAsyncDisposable
         await AgentExitedAsync();
     }
 
-    public Task AgentExitedAsync() => _agent!.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(60));
+    public Task AgentExitedAsync() => _agent!.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(180));
 
     /// <summary>Stock ssh with what <c>shale ssh</c> gives it; runs until it is killed or the command ends.</summary>
     public Process Shell(string command, params string[] options)
@@ -133,7 +133,7 @@ internal sealed class PaidLease : IAsyncDisposable
     }
 
     /// <summary>Runs a command in the lease over stock ssh and waits for its end.</summary>
-    public Task<Outcome> SshAsync(string command, int seconds = 60) => Cli.RunAsync(
+    public Task<Outcome> SshAsync(string command, int seconds = 240) => Cli.RunAsync(
         Cli.Shale,
         ["ssh", Lease.ToString(CultureInfo.InvariantCulture), "-o", "BatchMode=yes", command],
         [],

@@ -22,7 +22,7 @@ internal static class SystemCalls
         };
         using var strace = Process.Start(start)!;
         var said = strace.StandardError.ReadToEndAsync();
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(180));
         try
         {
             await strace.WaitForExitAsync(patience.Token);
@@ -30,7 +30,7 @@ internal static class SystemCalls
         catch (OperationCanceledException)
         {
             strace.Kill();
-            throw new TimeoutException($"The process made no {call}({path}) within a minute. {await said}");
+            throw new TimeoutException($"The process made no {call}({path}) within three minutes. {await said}");
         }
 
         if (Directory.Exists("/proc/" + pid.ToString(CultureInfo.InvariantCulture)) && (await said).Length > 0)
