@@ -21,7 +21,7 @@ head -c 3000000 /dev/urandom >"$folder/file"
 "$shale" gateway --state_dir="$folder/state" --listen=127.0.0.1:$port >"$folder/log" 2>&1 &
 gateway=$!
 trap finish EXIT
-for _ in $(seq 150); do [ -f "$folder/state/hostkeys/ssh_host_ed25519_key.pub" ] && break; sleep 0.2; done
+for _ in $(seq 600); do (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break; sleep 0.2; done
 lease=$("$shale" lease-container --detach --state_dir="$folder/state" --listen=127.0.0.1:$port --ssh_pubkey="$folder/id.pub" --image=shale/debian:12) || { cat "$folder/log"; exit 1; }
 lease=${lease##* }; lease=${lease%%@*}
 container=$(sed -n 's/.*"container": *"\([0-9a-f]*\)".*/\1/p' "$folder/state/status/$lease.json")

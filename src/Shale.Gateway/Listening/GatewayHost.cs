@@ -36,7 +36,10 @@ public sealed class GatewayHost : IAsyncDisposable
     private readonly LeaseManager _leases;
     private WebApplication? _web;
 
-    private GatewayHost(string stateDirectory, LeaseManager leases) => (StateDirectory, _leases) = (stateDirectory, leases);
+    private GatewayHost(string stateDirectory, LeaseManager leases, PaymentGate payments) => (StateDirectory, _leases, Payments) = (stateDirectory, leases, payments);
+
+    /// <summary>The meters at work.</summary>
+    internal PaymentGate Payments { get; }
 
     /// <summary>Where SSH is served; with the port that the system chose where 0 was asked for.</summary>
     public IPEndPoint Endpoint { get; private set; } = new(IPAddress.None, 0);
@@ -99,7 +102,7 @@ public sealed class GatewayHost : IAsyncDisposable
                 LoggerFactory = logging,
             };
             ssh.ChannelTypes.Add(subsystem);
-            var host = new GatewayHost(options.StateDirectory, leases) { _web = await ListenAsync(options, ssh, leases, new AdminPage(leases, gate, options.StateDirectory, TimeProvider.System), owned, cancellation).ConfigureAwait(false) };
+            var host = new GatewayHost(options.StateDirectory, leases, gate) { _web = await ListenAsync(options, ssh, leases, new AdminPage(leases, gate, options.StateDirectory, TimeProvider.System), owned, cancellation).ConfigureAwait(false) };
             host._owned.AddRange(owned);
             host.Endpoint = Bound(host._web, options.Listen);
             if (options.LogListen is { } logListen)

@@ -54,6 +54,7 @@ internal sealed class PaidLease : IAsyncDisposable
     private long _savedAt;
     private int _saveWaits;
     private bool _disposed;
+    private long _tickedAt = long.MinValue;
     private MeterPhase? _applied;
 
     // Nothing of a lease may be in the log before its opening.
@@ -84,6 +85,9 @@ internal sealed class PaidLease : IAsyncDisposable
 
     /// <summary>The meter, for the status of the lease.</summary>
     public Meter Meter => _meter;
+
+    /// <summary>The clock's timestamp up to which the meter was ticked and the container made what it says; null before the first tick and after the last.</summary>
+    internal long? TickedAt => !_loop.IsCompleted && Interlocked.Read(ref _tickedAt) is var at and not long.MinValue ? at : null;
 
     /// <summary>The deposit grew: first in the log, then in what is asked.</summary>
     public async Task RaiseDepositAsync(AttoFil deposit)
@@ -255,8 +259,10 @@ internal sealed class PaidLease : IAsyncDisposable
 
         var tick = TimeSpan.FromMilliseconds(Math.Clamp(_meter.Terms.Interval.TotalMilliseconds / 10, 20, 250));
         using var timer = new PeriodicTimer(tick, _services.Time);
+        Interlocked.Exchange(ref _tickedAt, _services.Time.GetTimestamp());
         while (await timer.WaitForNextTickAsync(_stopping.Token).ConfigureAwait(false))
         {
+            var now = _services.Time.GetTimestamp();
             try
             {
                 await TickAsync().ConfigureAwait(false);
@@ -266,6 +272,8 @@ internal sealed class PaidLease : IAsyncDisposable
                 // The engine does not answer: unpaid time is then nobody's debt, and the next tick tries again.
                 GatewayLog.PaymentTickFailed(_services.Logger, _lease.Id, error.Message);
             }
+
+            Interlocked.Exchange(ref _tickedAt, now);
         }
     }
 

@@ -58,7 +58,7 @@ public sealed class AdminPageTests : IAsyncLifetime, IDisposable
         await File.WriteAllTextAsync(Path.Combine(_state, "operator", "status.json"), Status);
         FileLeaseDirectory.Write(_state, new LeaseRecord { Id = 42, AuthorizedKeys = [], Container = new ContainerTerms { Image = "<script>alert(1)</script>" } });
         var html = "";
-        for (var i = 0; i < 600 && !html.Contains("<td>42<td>", StringComparison.Ordinal); i++)
+        for (var i = 0; i < 1800 && !html.Contains("<td>42<td>", StringComparison.Ordinal); i++)
         {
             await Task.Delay(100);
             html = await _http.GetStringAsync(_address);

@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using Shale.Payments.Policy;
+using Xunit;
 
 namespace Shale.Gateway.Tests.Payments;
 
@@ -18,6 +20,9 @@ internal sealed class ManualTime : TimeProvider, IAgentClock
     public override DateTimeOffset GetUtcNow() => DateTimeOffset.FromUnixTimeMilliseconds(Interlocked.Read(ref _wall) + GetTimestamp());
 
     public ClockReading Read() => new(_boot, 1_000_000 + GetTimestamp(), GetUtcNow().ToUnixTimeMilliseconds());
+
+    /// <summary>Whether all that is due by then has been acted on: the clock moves on only then, however busy the machine is.</summary>
+    public Func<long, bool> IsSettled { get; set; } = _ => true;
 
     public void JumpWall(TimeSpan by) => Interlocked.Add(ref _wall, (long)by.TotalMilliseconds);
 
@@ -43,6 +48,11 @@ internal sealed class ManualTime : TimeProvider, IAgentClock
             }
 
             await Task.Delay(pace);
+            for (var start = Stopwatch.GetTimestamp(); !IsSettled(now);)
+            {
+                Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromMinutes(2), "The gateway does not get to its ticks.");
+                await Task.Delay(1);
+            }
         }
     }
 

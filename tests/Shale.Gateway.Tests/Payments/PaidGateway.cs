@@ -28,6 +28,9 @@ internal sealed class PaidGateway : IAsyncDisposable
     public static readonly byte[] Contract = [.. Enumerable.Range(1, 20).Select(i => (byte)i)];
     public static readonly AttoFil Price = AttoFil.Create(166_666_666_666_667);
 
+    // Of PaidLease, in milliseconds.
+    private const long LongestTick = 250;
+
     private readonly CancellationTokenSource _stop = new();
     private readonly Ed25519PrivateKey _login = new(RandomNumberGenerator.GetBytes(Ed25519.SeedSize));
     private readonly TimeProvider _time;
@@ -57,6 +60,11 @@ internal sealed class PaidGateway : IAsyncDisposable
             },
             CancellationToken.None);
         gateway._running = gateway._host.RunAsync(gateway._stop.Token);
+        if (time is ManualTime manual)
+        {
+            manual.IsSettled = gateway.HasTicked;
+        }
+
         return gateway;
     }
 
@@ -87,6 +95,10 @@ internal sealed class PaidGateway : IAsyncDisposable
         return client;
     }
 
+    /// <summary>Whether every meter was ticked within a tick of that time, and its container is frozen or not accordingly.</summary>
+    private bool HasTicked(long now) =>
+        _host is not { } host || _clients.All(c => host.Payments.Find(c.LeaseId)?.TickedAt is not { } ticked || now - ticked <= LongestTick);
+
     public async Task<SshClient> ConnectAsync(ulong lease)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
@@ -113,7 +125,7 @@ internal sealed class PaidGateway : IAsyncDisposable
                 return status.Service.ToString();
             }
 
-            Assert.True(i < 600, $"Lease {lease} has no status.");
+            Assert.True(i < 3000, $"Lease {lease} has no status.");
             await Task.Delay(100);
         }
     }

@@ -69,7 +69,7 @@ public sealed class LeaseResultsTests : IAsyncLifetime
         }
 
         var packing = PackAsync(results, "/dev/shm/out", Lease(), Turn);
-        Assert.True(await asked.WaitAsync(TimeSpan.FromMinutes(1)));
+        Assert.True(await asked.WaitAsync(TimeSpan.FromMinutes(2)));
         Assert.False(packing.IsCompleted);
         Assert.Equal(DataFault.InUse, (await PackAsync(results, "/dev/shm/out", Lease())).Error.Fault);
         Assert.Empty(results.Cids(7));
