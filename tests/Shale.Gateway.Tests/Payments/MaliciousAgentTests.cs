@@ -188,19 +188,30 @@ public sealed class MaliciousAgentTests
         return buffer.WrittenSpan.ToArray();
     }
 
+    /// <summary>Waits until the lease is paid for and its container runs, and a tick later still.</summary>
     internal static async Task ServedAsync(PaidGateway gateway, ManualTime time, PaidClient client)
     {
-        for (var i = 0; client.Newest is null || gateway.Containers[client.LeaseId].IsFrozen || await gateway.StatusAsync(client.LeaseId) != "Serving"; i++)
+        do
         {
-            Assert.True(i < 9000, "The lease is not served.");
-            await Task.Delay(20);
-
-            // The clock stands while it is waited; now and then it ticks, or no charge is ever due.
-            if (i % 20 == 19)
+            for (var i = 0; !await IsServedAsync(); i++)
             {
-                await time.AdvanceAsync(TimeSpan.FromMilliseconds(250));
+                Assert.True(i < 9000, "The lease is not served.");
+                await Task.Delay(20);
+
+                // The clock stands while it is waited; now and then it ticks, or no charge is ever due.
+                if (i % 20 == 19)
+                {
+                    await time.AdvanceAsync(TimeSpan.FromMilliseconds(250));
+                }
             }
+
+            // A container that is new runs until the meter's first tick freezes it.
+            await time.AdvanceAsync(TimeSpan.FromMilliseconds(250));
         }
+        while (!await IsServedAsync());
+
+        async Task<bool> IsServedAsync() =>
+            client.Newest is not null && gateway.IsPaid(client) && !gateway.Containers[client.LeaseId].IsFrozen && await gateway.StatusAsync(client.LeaseId) == "Serving";
     }
 
     internal static async Task EndedAsync(PaidGateway gateway, ManualTime time, ulong lease)

@@ -95,6 +95,9 @@ internal sealed class PaidGateway : IAsyncDisposable
         return client;
     }
 
+    /// <summary>Whether the gateway has credited a payment that lasts to now.</summary>
+    public bool IsPaid(PaidClient client) => _host!.Payments.Find(client.LeaseId)?.Meter.Snapshot().Phase == MeterPhase.Active;
+
     /// <summary>Whether every meter was ticked within a tick of that time, and its container is frozen or not accordingly.</summary>
     private bool HasTicked(long now) =>
         _host is not { } host || _clients.All(c => host.Payments.Find(c.LeaseId)?.TickedAt is not { } ticked || now - ticked <= LongestTick);
@@ -194,6 +197,7 @@ internal sealed class PaidClient : ILeaseFacts, IPaymentEvents, IHostKeyVerifier
     private readonly PaymentPolicy _policy;
     private readonly CancellationTokenSource _stop = new();
     private readonly List<IAsyncDisposable> _connections = [];
+    private Task _paying = Task.CompletedTask;
 
     public PaidClient(ulong lease, IAgentClock clock, TimeSpan prepay)
     {
@@ -226,6 +230,9 @@ internal sealed class PaidClient : ILeaseFacts, IPaymentEvents, IHostKeyVerifier
 
     public RefusalMessage? LastRefusal { get; private set; }
 
+    /// <summary>Whether the newest connection still pays: the gateway lets go of one that does not answer in time.</summary>
+    public bool IsPaying => !_paying.IsCompleted;
+
     /// <summary>What becomes of an answer on its way; null: nothing is sent.</summary>
     public Func<byte[], Task<byte[]?>> Tamper { get; set; } = answer => Task.FromResult<byte[]?>(answer);
 
@@ -247,7 +254,7 @@ internal sealed class PaidClient : ILeaseFacts, IPaymentEvents, IHostKeyVerifier
         var wire = new FrameConnection(session.Output, session.WriteAsync, () => session.SendEofAsync(CancellationToken.None));
         var (inner, agent) = Ends();
         _ = Task.Run(() => new PayerServer(LeaseId, new Bound(_policy), this).ServeSubsystemAsync(agent, _stop.Token));
-        _ = Task.Run(() => RelayAsync(wire, inner));
+        _paying = Task.Run(() => RelayAsync(wire, inner));
     }
 
     public async ValueTask DisposeAsync()
