@@ -27,7 +27,7 @@ internal sealed class LeaseLog
         Phase = standing?.Phase ?? state?.LoggedPhase ?? LoggedPhase.None;
         _pausedAt = standing?.Phase == LoggedPhase.Paused ? standing.PausedAt : state?.ActiveMilliseconds ?? 0;
         _deposit = standing?.Deposit ?? state?.LoggedDeposit ?? AttoFil.Zero;
-        _knownSize = services.Log.Current.Size;
+        _knownSize = Phase == LoggedPhase.Paused ? (long)(state?.LogSize ?? 0) : services.Log.Current.Size;
     }
 
     /// <summary>What the log says of the lease.</summary>
@@ -44,7 +44,10 @@ internal sealed class LeaseLog
     public MeterState Stamp(Func<MeterState> snapshot)
     {
         var size = _services.Log.Current.Size;
-        if (Volatile.Read(ref _writing) == 0)
+
+        // While the log says that the lease is paused it is read again from before that: the meter's file does not hold the time served at the pause, and its own may be past it,
+        // where the lease is paid again and the log does not say so yet.
+        if (Volatile.Read(ref _writing) == 0 && Phase != LoggedPhase.Paused)
         {
             _knownSize = size;
         }
@@ -55,29 +58,15 @@ internal sealed class LeaseLog
     /// <summary>Writes the opening. False: the log can't be written at the moment.</summary>
     public async Task<bool> OpenAsync(ulong chainId, byte[] contract, byte[] payerKey, MeterTerms terms)
     {
-        if (!await AppendAsync(new LeaseOpened(_leaseId, Now(), chainId, contract, payerKey, terms.PricePerSecond, terms.Deposit, (uint)terms.Window.TotalMilliseconds, (uint)terms.Grace.TotalMilliseconds)).ConfigureAwait(false))
-        {
-            return false;
-        }
-
-        (Phase, _deposit) = (LoggedPhase.Open, terms.Deposit);
-        return true;
+        return await AppendAsync(
+            new LeaseOpened(_leaseId, Now(), chainId, contract, payerKey, terms.PricePerSecond, terms.Deposit, (uint)terms.Window.TotalMilliseconds, (uint)terms.Grace.TotalMilliseconds),
+            () => (Phase, _deposit) = (LoggedPhase.Open, terms.Deposit)).ConfigureAwait(false);
     }
 
     /// <summary>Writes a deposit that is above the one that the log names. False: the log can't be written at the moment.</summary>
     public async Task<bool> RaiseDepositAsync(AttoFil deposit)
     {
-        if (deposit > _deposit)
-        {
-            if (!await AppendAsync(new DepositChanged(_leaseId, Now(), deposit)).ConfigureAwait(false))
-            {
-                return false;
-            }
-
-            _deposit = deposit;
-        }
-
-        return true;
+        return deposit <= _deposit || await AppendAsync(new DepositChanged(_leaseId, Now(), deposit), () => _deposit = deposit).ConfigureAwait(false);
     }
 
     /// <summary>
@@ -97,10 +86,11 @@ internal sealed class LeaseLog
                 await ResumeAsync(state).ConfigureAwait(false);
             }
 
-            if (state.Phase == MeterPhase.Paused && Phase == LoggedPhase.Open &&
-                await AppendAsync(new LeasePauseChanged(_leaseId, Now(), true, state.ActiveMilliseconds, state.PausedMilliseconds)).ConfigureAwait(false))
+            if (state.Phase == MeterPhase.Paused && Phase == LoggedPhase.Open)
             {
-                (Phase, _pausedAt) = (LoggedPhase.Paused, state.ActiveMilliseconds);
+                await AppendAsync(
+                    new LeasePauseChanged(_leaseId, Now(), true, state.ActiveMilliseconds, state.PausedMilliseconds),
+                    () => (Phase, _pausedAt) = (LoggedPhase.Paused, state.ActiveMilliseconds)).ConfigureAwait(false);
             }
 
             return wasPaused && state.Phase == MeterPhase.Active;
@@ -112,17 +102,34 @@ internal sealed class LeaseLog
     }
 
     /// <summary>Writes the closing, once.</summary>
-    public async Task CloseAsync(string reason, MeterState state, MeterStatement final)
+    /// <param name="reason">Why; at most 200 characters of it are written.</param>
+    /// <param name="state">Where the meter stands.</param>
+    /// <param name="final">The last word.</param>
+    /// <param name="meter">The meter, where it still runs: a pause or its end may be on their way into the log.</param>
+    public async Task CloseAsync(string reason, MeterState state, MeterStatement final, Meter? meter)
     {
-        if (Phase == LoggedPhase.Paused && state.ActiveMilliseconds > _pausedAt)
+        if (meter is not null)
         {
-            await ResumeAsync(state).ConfigureAwait(false);
+            await meter.WriteTurn.WaitAsync().ConfigureAwait(false);
         }
 
-        if (Phase is LoggedPhase.Open or LoggedPhase.Paused &&
-            await AppendAsync(new LeaseClosed(_leaseId, Now(), reason.Length > 200 ? reason[..200] : reason, final.ToBytes())).ConfigureAwait(false))
+        try
         {
-            Phase = LoggedPhase.Closed;
+            if (Phase == LoggedPhase.Paused && state.ActiveMilliseconds > _pausedAt)
+            {
+                await ResumeAsync(state).ConfigureAwait(false);
+            }
+
+            if (Phase is LoggedPhase.Open or LoggedPhase.Paused)
+            {
+                await AppendAsync(
+                    new LeaseClosed(_leaseId, Now(), reason.Length > 200 ? reason[..200] : reason, final.ToBytes()),
+                    () => Phase = LoggedPhase.Closed).ConfigureAwait(false);
+            }
+        }
+        finally
+        {
+            meter?.WriteTurn.Release();
         }
     }
 
@@ -143,21 +150,18 @@ internal sealed class LeaseLog
         LogRoot = checkpoint.Root,
     };
 
-    private async Task ResumeAsync(MeterState state)
-    {
-        // The time at the pause: the meter has run on since it was credited.
-        if (await AppendAsync(new LeasePauseChanged(_leaseId, Now(), false, _pausedAt, state.PausedMilliseconds)).ConfigureAwait(false))
-        {
-            Phase = LoggedPhase.Open;
-        }
-    }
+    // The time at the pause: the meter has run on since it was credited.
+    private Task<bool> ResumeAsync(MeterState state) =>
+        AppendAsync(new LeasePauseChanged(_leaseId, Now(), false, _pausedAt, state.PausedMilliseconds), () => Phase = LoggedPhase.Open);
 
-    private async Task<bool> AppendAsync(LogEntry entry)
+    /// <summary>Writes an entry and takes note of it, both before a meter's file may say that it knows the log up to there.</summary>
+    private async Task<bool> AppendAsync(LogEntry entry, Action note)
     {
         using var writing = Begin();
         try
         {
             await _services.Log.AppendAsync(entry.ToBytes(), CancellationToken.None).ConfigureAwait(false);
+            note();
             return true;
         }
         catch (VoucherLogException error)

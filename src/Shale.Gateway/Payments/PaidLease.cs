@@ -222,7 +222,7 @@ internal sealed class PaidLease : IAsyncDisposable
 
         var state = _meter.Snapshot();
         var final = state.NewestStatement is { IsFinal: true } signed ? signed : LeaseLog.FinalStatement(state, Readings(), _services.Log.Current);
-        await _log.CloseAsync(reason, state, final).ConfigureAwait(false);
+        await _log.CloseAsync(reason, state, final, _meter).ConfigureAwait(false);
         Save();
     }
 

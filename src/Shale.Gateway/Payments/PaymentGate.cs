@@ -131,7 +131,7 @@ internal sealed class PaymentGate(PaymentServices services) : IServiceGate, IAsy
             }
 
             var final = state.NewestStatement is { IsFinal: true } signed ? signed : LeaseLog.FinalStatement(state, new MeterReadings { Results = services.Results(lease) }, services.Log.Current);
-            await log.CloseAsync("The lease ended while the gateway was down.", state, final).ConfigureAwait(false);
+            await log.CloseAsync("The lease ended while the gateway was down.", state, final, null).ConfigureAwait(false);
             services.Meters.Save(log.Stamp(() => state with { Phase = MeterPhase.Closed }));
         }
     }
