@@ -40,7 +40,7 @@ public sealed class BandwidthTests(LeaseFixture leases)
         await using var process = await lease.StartAsync(new ExecRequest { Arguments = ["python3", "-c", Client, "send", $"{transfer.Port}"] }, Soon);
         await transfer.StartedAsync();
         long streamed = 0;
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Soon);
+        using var stop = new CancellationTokenSource(TimeSpan.FromMinutes(5));
         var streaming = Task.Run(async () =>
         {
             while (!stop.IsCancellationRequested)
@@ -54,7 +54,7 @@ public sealed class BandwidthTests(LeaseFixture leases)
         var shares = new List<(double Network, double Streams)>();
         do
         {
-            Assert.True(shares.Count < 30, "never half each: " + string.Join(' ', shares));
+            Assert.True(shares.Count < 120, "never half each: " + string.Join(' ', shares));
             var before = Interlocked.Read(ref streamed);
             var watch = Stopwatch.StartNew();
             var network = await transfer.RateAsync(TimeSpan.FromSeconds(1));
@@ -147,6 +147,7 @@ public sealed class BandwidthTests(LeaseFixture leases)
 
         public Transfer(string direction)
         {
+            _listener.ReceiveBufferSize = 65536; // what arrives before it is accepted is within what is allowed for buffers
             _listener.Bind(new IPEndPoint(IPAddress.Any, 0));
             _listener.Listen();
             Port = ((IPEndPoint)_listener.LocalEndPoint!).Port;
@@ -179,7 +180,7 @@ public sealed class BandwidthTests(LeaseFixture leases)
 
         public int Port { get; }
 
-        public Task StartedAsync() => _started.Task.WaitAsync(TimeSpan.FromSeconds(20));
+        public Task StartedAsync() => _started.Task.WaitAsync(Soon);
 
         public async Task<double> RateAsync(TimeSpan over)
         {
@@ -195,7 +196,7 @@ public sealed class BandwidthTests(LeaseFixture leases)
             var rates = new List<double>();
             do
             {
-                Assert.True(rates.Count < 30, $"never {part} of the limit: " + string.Join(' ', rates));
+                Assert.True(rates.Count < 120, $"never {part} of the limit: " + string.Join(' ', rates));
                 rates.Add(await RateAsync(TimeSpan.FromSeconds(1)) / Limit);
             }
             while (rates[^1] < part);
@@ -204,8 +205,9 @@ public sealed class BandwidthTests(LeaseFixture leases)
         /// <summary>All that was moved since the start, and beside it, keeps the limit, however unevenly the machine let it through.</summary>
         public void AssertWithin(long limit, long beside = 0)
         {
-            var most = (1.05 * limit * Stopwatch.GetElapsedTime(_start).TotalSeconds) + Buffered;
-            Assert.InRange(Interlocked.Read(ref _bytes) + beside, 1, most);
+            // In this order: what moves while this is held up is not held against the limit.
+            var moved = Interlocked.Read(ref _bytes) + beside;
+            Assert.InRange(moved, 1, (1.05 * limit * Stopwatch.GetElapsedTime(_start).TotalSeconds) + Buffered);
         }
 
         public void Dispose() => _listener.Dispose();

@@ -42,8 +42,9 @@ public sealed class EngineTests(LeaseFixture leases)
         Assert.Equal(EngineFailure.TimedOut, e.Failure);
         e = await Assert.ThrowsAsync<EngineException>(() => client.StartExecAttachedAsync("x", new StartExec(false, false), Soon));
         Assert.Equal(EngineFailure.TimedOut, e.Failure);
+        await using var patient = new EngineClient(server.Endpoint);
         using var cancelled = new CancellationTokenSource(50);
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => client.VersionAsync(cancelled.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => patient.VersionAsync(cancelled.Token));
     }
 
     [Fact]
@@ -172,7 +173,7 @@ public sealed class EngineTests(LeaseFixture leases)
         var (status, stdout, stderr) = await RunAsync(lease, Shell("cat; echo err >&2; exit 7"), "hello\n");
         Assert.Equal((7, "hello\n", "err\n"), (status.Code, stdout, stderr));
 
-        await using (var process = await lease.StartAsync(Shell("sleep 0.2; stty size; read x; echo got $x; exit 4") with { Terminal = new TerminalRequest { Size = new(99, 33) } }, Soon))
+        await using (var process = await lease.StartAsync(Shell("until [ \"$(stty size)\" = '33 99' ]; do sleep 0.1; done; stty size; read x; echo got $x; exit 4") with { Terminal = new TerminalRequest { Size = new(99, 33) } }, Soon))
         {
             Assert.False(process.IsDirect);
             await ReadUntilAsync(process.Stdout, "33 99");

@@ -94,11 +94,10 @@ public sealed class ExecTests(LeaseFixture leases)
     [Fact]
     public async Task Terminal_HasItsSizeFromTheStartAndFollowsResizes()
     {
-        var request = Shell("stty size; tty; trap 'stty size; exit 5' WINCH; while :; do sleep 0.05; done") with { Terminal = new TerminalRequest { Size = new(132, 43) } };
+        var request = Shell("stty size; tty; trap 'stty size; exit 5' WINCH; echo ready; while :; do sleep 0.05; done") with { Terminal = new TerminalRequest { Size = new(132, 43) } };
         await using var process = await leases.DebianLease.StartAsync(request, Soon);
         Assert.Null(process.Stderr);
-        Assert.Contains("43 132\r\n/dev/pts/", await ReadUntilAsync(process.Stdout, "/dev/pts/"), StringComparison.Ordinal);
-        await Task.Delay(200);
+        Assert.Contains("43 132\r\n/dev/pts/", await ReadUntilAsync(process.Stdout, "ready"), StringComparison.Ordinal);
         await process.ResizeAsync(new TerminalSize(100, 30), Soon);
         await ReadUntilAsync(process.Stdout, "30 100");
         Assert.Equal(5, (await process.Exited.WaitAsync(Soon)).Code);
@@ -180,7 +179,9 @@ public sealed class ExecTests(LeaseFixture leases)
     {
         const long Bytes = 512L << 20;
         await using var process = await leases.DebianLease.StartAsync(Shell($"head -c {Bytes} /dev/zero; cat >/dev/null; wc -c </dev/null"), Soon);
-        var watch = Stopwatch.StartNew();
+
+        // By pipes, which is what makes it fast; how fast is for the benchmarks to say.
+        Assert.True(process.IsDirect);
         long got = 0;
         var buffer = new byte[256 << 10];
         while (got < Bytes)
@@ -190,8 +191,6 @@ public sealed class ExecTests(LeaseFixture leases)
             got += read;
         }
 
-        var outRate = Bytes / watch.Elapsed.TotalSeconds / (1 << 20);
-        watch.Restart();
         for (long sent = 0; sent < Bytes; sent += buffer.Length)
         {
             await process.Stdin.WriteAsync(buffer, Soon);
@@ -199,10 +198,7 @@ public sealed class ExecTests(LeaseFixture leases)
 
         await process.Stdin.DisposeAsync();
         Assert.Equal("0\n", await ReadAllAsync(process.Stdout));
-        var inRate = Bytes / watch.Elapsed.TotalSeconds / (1 << 20);
         Assert.Equal(Bytes, got);
-        // Through the engine it is about 300 MB/s on the machine where pipes give 1,500: a busy machine may give a tenth of that.
-        Assert.True(outRate > 100 && inRate > 100, $"{outRate:0} MiB/s out, {inRate:0} MiB/s in");
     }
 
     [Fact]
@@ -276,7 +272,10 @@ public sealed class ExecTests(LeaseFixture leases)
     [Fact]
     public async Task Process1_OfAContainer_ReapsOrphansAndCannotBeKilledFromInside()
     {
-        var (_, stdout, _) = await RunAsync(leases.DebianLease, Shell("(setsid sleep 0.1 &) ; kill -9 1; kill -STOP 1; sleep 0.5; ps -o stat= -e | grep -c Z"));
+        // The orphan's folder in /proc stays until it is reaped.
+        var (_, stdout, _) = await RunAsync(leases.DebianLease, Shell(
+            "rm -f /tmp/orphan; (setsid sh -c 'echo $$ >/tmp/orphan; exec sleep 0.1' &); kill -9 1; kill -STOP 1; until [ -s /tmp/orphan ]; do sleep 0.05; done; " +
+            "for i in $(seq 600); do [ -d /proc/$(cat /tmp/orphan) ] || [ \"$(ps -o stat= -e | grep -c Z)\" != 0 ] || break; sleep 0.1; done; [ -d /proc/$(cat /tmp/orphan) ] && echo left; ps -o stat= -e | grep -c Z"));
         Assert.Equal("0\n", stdout);
         Assert.Equal(LeaseContainerStatus.Running, (await leases.DebianLease.GetStateAsync(Soon)).Status);
     }

@@ -174,8 +174,9 @@ public sealed class FileTreeTests(LeaseFixture leases)
         await ReadUntilAsync(racer.Stdout, "go");
         await using var tree = await leases.DebianLease.OpenFilesAsync(null, Soon);
         var (inside, failed) = (0, 0);
-        var until = DateTime.UtcNow.AddSeconds(2);
-        for (var i = 0; DateTime.UtcNow < until; i++)
+        // Two seconds at least, and until both were met: a busy machine runs only one of the two sides for long.
+        var start = System.Diagnostics.Stopwatch.GetTimestamp();
+        for (var i = 0; System.Diagnostics.Stopwatch.GetElapsedTime(start) is var raced && (raced.TotalSeconds < 2 || ((inside == 0 || failed == 0) && raced.TotalSeconds < 120)); i++)
         {
             var (error, text) = await ReadAsync(tree, i % 2 == 0 ? "/race/real/f" : "/race/real/../real/f");
             Assert.NotEqual("of the host", text);
@@ -202,7 +203,7 @@ public sealed class FileTreeTests(LeaseFixture leases)
         {
             foreach (var flags in new[] { FileOpenFlags.Read, FileOpenFlags.Write, FileOpenFlags.Write | FileOpenFlags.Create | FileOpenFlags.Truncate })
             {
-                Assert.Equal(FileError.NotSupported, (await tree.OpenAsync(B("/odd/" + name), flags, 0x1a4, None).AsTask().WaitAsync(TimeSpan.FromSeconds(60))).Error);
+                Assert.Equal(FileError.NotSupported, (await tree.OpenAsync(B("/odd/" + name), flags, 0x1a4, None).AsTask().WaitAsync(Soon)).Error);
             }
         }
 

@@ -33,7 +33,7 @@ public sealed class LeaseFixture : IAsyncLifetime
 
     public LeaseContainer StaticLease { get; private set; } = null!;
 
-    public static CancellationToken Soon => new CancellationTokenSource(TimeSpan.FromSeconds(60)).Token;
+    public static CancellationToken Soon => new CancellationTokenSource(TimeSpan.FromSeconds(120)).Token;
 
     public string NewId() => $"t{_run}-{Interlocked.Increment(ref _count)}";
 
@@ -94,7 +94,7 @@ public sealed class LeaseFixture : IAsyncLifetime
         return Encoding.UTF8.GetString(buffer.ToArray());
     }
 
-    /// <summary>Reads until the text is there; fails after a minute or at the end of the stream.</summary>
+    /// <summary>Reads until the text is there; fails after two minutes or at the end of the stream.</summary>
     public static async Task<string> ReadUntilAsync(Stream stream, string expected)
     {
         var text = new StringBuilder();
@@ -109,7 +109,7 @@ public sealed class LeaseFixture : IAsyncLifetime
         return text.ToString();
     }
 
-    public static async Task EventuallyAsync(Func<Task<bool>> condition, string what, double seconds = 60)
+    public static async Task EventuallyAsync(Func<Task<bool>> condition, string what, double seconds = 120)
     {
         var until = DateTime.UtcNow.AddSeconds(seconds);
         while (!await condition())

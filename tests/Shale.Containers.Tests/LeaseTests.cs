@@ -24,16 +24,17 @@ public sealed class LeaseTests(LeaseFixture leases)
         Assert.Equal([$"{256 << 20}", "77", "50000", "100000", $"{128 << 10}"], text.Split((char[])['\n', ' '], StringSplitOptions.RemoveEmptyEntries));
 
         // And they bind: the 78th process, and more memory than there is.
-        var (status, _, error) = await RunAsync(lease, Shell("for i in $(seq 100); do sleep 3 & done; wait"));
-        Assert.Contains("Resource temporarily unavailable", error + status, StringComparison.Ordinal);
-        await using (var full = await lease.StartAsync(Shell("for i in $(seq 73); do sleep 20 & done; echo full; wait"), Soon))
+        const string Fill = "import subprocess\np=[]\ntry:\n  while len(p)<100: p.append(subprocess.Popen(['sleep','1000']))\nexcept OSError as e: print(e)\nfor x in p: x.kill()\nfor x in p: x.wait()";
+        (var status, text, _) = await RunAsync(lease, new ExecRequest { Arguments = ["python3", "-c", Fill] });
+        Assert.Contains("Resource temporarily unavailable", text, StringComparison.Ordinal);
+        await using (var full = await lease.StartAsync(Shell("for i in $(seq 73); do sleep 1000 & done; echo full; wait"), Soon))
         {
             await ReadUntilAsync(full.Stdout, "full");
             var e = await Assert.ThrowsAsync<ExecException>(async () =>
             {
                 for (var i = 0; i < 5; i++)
                 {
-                    _ = await lease.StartAsync(new ExecRequest { Arguments = ["sleep", "20"] }, Soon);
+                    _ = await lease.StartAsync(new ExecRequest { Arguments = ["sleep", "1000"] }, Soon);
                 }
             });
             Assert.Equal(ExecFailure.OutOfResources, e.Failure);
@@ -187,8 +188,7 @@ public sealed class LeaseTests(LeaseFixture leases)
     {
         var lease = await leases.CreateAsync(new LeaseSpec { Image = Debian });
         await using var process = await lease.StartAsync(Shell("i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done"), Soon);
-        await ReadUntilAsync(process.Stdout, "3\n");
-        await Task.Delay(100);
+        var said = new StringBuilder(await ReadUntilAsync(process.Stdout, "3\n"));
         await lease.PauseAsync(Soon);
         await lease.PauseAsync(Soon); // again: nothing
         Assert.Equal(LeaseContainerStatus.Paused, (await lease.GetStateAsync(Soon)).Status);
@@ -200,18 +200,31 @@ public sealed class LeaseTests(LeaseFixture leases)
         e = await Assert.ThrowsAsync<ExecException>(() => other!.StartAsync(Shell("true"), Soon));
         Assert.Equal(ExecFailure.Paused, e.Failure);
 
+        // What was under way comes, then nothing for a second: what runs says something fifty times as often.
         var buffer = new byte[65536];
-        await Task.Delay(100);
-        var underWay = await process.Stdout.ReadAsync(buffer, Soon);
-        Assert.InRange(underWay, 1, buffer.Length - 1);
-        using (var none = new CancellationTokenSource(400))
+        for (var quiet = false; !quiet;)
         {
-            await Assert.ThrowsAsync<OperationCanceledException>(() => process.Stdout.ReadAsync(buffer, none.Token).AsTask());
+            Assert.True(said.Length < 60_000, "It goes on while it is paused.");
+            using var second = new CancellationTokenSource(1000);
+            try
+            {
+                said.Append(Encoding.ASCII.GetString(buffer, 0, await process.Stdout.ReadAsync(buffer, second.Token)));
+            }
+            catch (OperationCanceledException)
+            {
+                quiet = true;
+            }
         }
 
         await lease.ResumeAsync(Soon);
         await lease.ResumeAsync(Soon);
-        Assert.True(await process.Stdout.ReadAsync(buffer, Soon) > 0);
+        for (var paused = said.Length; said.Length < paused + 20;)
+        {
+            said.Append(Encoding.ASCII.GetString(buffer, 0, await process.Stdout.ReadAsync(buffer, Soon)));
+        }
+
+        var numbers = said.ToString().Split('\n')[..^1];
+        Assert.Equal(Enumerable.Range(1, numbers.Length).Select(n => n.ToString(System.Globalization.CultureInfo.InvariantCulture)), numbers);
         Assert.False(process.Exited.IsCompleted);
         Assert.Equal("goes on\n", (await RunAsync(lease, Shell("echo goes on"))).Out);
     }
@@ -323,12 +336,17 @@ public sealed class LeaseTests(LeaseFixture leases)
     public async Task Stats_OfABusyContainer_ShowItsProcessorAndMemory()
     {
         var lease = await leases.CreateAsync(new LeaseSpec { Image = Debian, MemoryBytes = 512 << 20 });
-        await using var process = await lease.StartAsync(new ExecRequest { Arguments = ["python3", "-c", "x = bytearray(100 << 20); print('go', flush=True)\nwhile True: pass"] }, Soon);
+
+        // A second of the processor's time, however long the machine takes to give it.
+        const string Burn = "import sys,time\nx = bytearray(100 << 20); print('go', flush=True); sys.stdin.readline(); t=time.process_time()\nwhile time.process_time()-t < 1: pass\nprint('done', flush=True); sys.stdin.readline()";
+        await using var process = await lease.StartAsync(new ExecRequest { Arguments = ["python3", "-c", Burn] }, Soon);
         await ReadUntilAsync(process.Stdout, "go");
         var first = await lease.GetStatsAsync(Soon);
-        await Task.Delay(700);
+        await process.Stdin.WriteAsync("\n"u8.ToArray(), Soon);
+        await ReadUntilAsync(process.Stdout, "done");
         var second = await lease.GetStatsAsync(Soon);
-        Assert.InRange(second.CpusSince(first), 0.2, 1.3);
+        Assert.InRange((second.CpuTime - first.CpuTime).TotalSeconds, 0.95, 1.5);
+        Assert.InRange(second.CpusSince(first), double.Epsilon, 1.3);
         Assert.InRange(second.MemoryBytes, 100 << 20, 200 << 20);
         Assert.Equal(512 << 20, second.MemoryLimitBytes);
         Assert.InRange(second.Processes, 2, 20);
