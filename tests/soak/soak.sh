@@ -18,7 +18,7 @@ finish() {
 }
 ssh-keygen -q -t ed25519 -N '' -f "$folder/id"
 head -c 3000000 /dev/urandom >"$folder/file"
-"$shale" gateway --state_dir="$folder/state" --listen=127.0.0.1:$port >"$folder/log" 2>&1 &
+"$shale" gateway --state_dir="$folder/state" --listen=127.0.0.1:$port --admin=127.0.0.1:$((port + 1)) >"$folder/log" 2>&1 &
 gateway=$!
 trap finish EXIT
 for _ in $(seq 600); do (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break; sleep 0.2; done
@@ -28,13 +28,14 @@ container=$(sed -n 's/.*"container": *"\([0-9a-f]*\)".*/\1/p' "$folder/state/sta
 common=(-i "$folder/id" -F /dev/null -o IdentitiesOnly=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o BatchMode=yes)
 ssh=(ssh -p $port "${common[@]}") at=$lease@127.0.0.1
 
-# What a login takes on this machine. Cut off before it is in, a client is held against its address, as sshd does: clients that all are would lock it out.
+# What a login takes on this machine: who is cut off is to be in, as a rule.
 "${ssh[@]}" "$at" true; login=$SECONDS; "${ssh[@]}" "$at" true; login=$((SECONDS - login))
 
-# One piece of work, cut off in its middle as often as not.
+# One piece of work, cut off in its middle as often as not. From an address of its own: who is cut off before it is in is held against its address, as by sshd, and all from one would lock it out.
 work() {
   local limit=$((1 + 2 * login + RANDOM % 4)).$((RANDOM % 10)) n=$RANDOM
-  local cut=(timeout -s KILL "$limit")
+  local from=127.$((1 + RANDOM % 200)).$((RANDOM % 250)).$((1 + RANDOM % 250)) cut=(timeout -s KILL "$limit")
+  common+=(-o BindAddress="$from") ssh=(ssh -p $port "${common[@]}")
   case $((RANDOM % 13)) in
     0) "${cut[@]}" "${ssh[@]}" "$at" 'head -c 50000000 /dev/zero' >/dev/null ;;
     1) "${cut[@]}" "${ssh[@]}" "$at" 'cat >/dev/null' <"$folder/file" ;;
@@ -75,7 +76,8 @@ processes() { docker top "$container" -eo pid,args | tail -n +2 | grep -vc -e '/
 helpers() { docker top "$container" -eo pid,args | grep -c '/.shale/helper'; }
 children() { pgrep -c -P "$gateway"; }
 containers() { docker ps -aq --filter "name=^shale-$(cat "$folder/state/instance")-" | wc -l; }
-figures() { echo "soak: $1 s, $(memory) MiB, $(descriptors) descriptors, $(threads) threads, $(processes) processes of sessions, $(containers) containers"; }
+sessions() { curl -s "http://127.0.0.1:$((port + 1))/metrics" | awk '/^shale_gateway_sessions_total/{n+=$2} END{print n+0}'; }
+figures() { echo "soak: $1 s, $(sessions) sessions so far, $(memory) MiB, $(descriptors) descriptors, $(threads) threads, $(processes) processes of sessions, $(containers) containers"; }
 
 shown=0
 rounds() {
@@ -111,6 +113,7 @@ rounds "$seconds"; settle $((descriptors0 + 10)) $((threads0 + 10))
 figures $SECONDS
 bad=
 [ "$(processes)" = 0 ] || { bad=1; echo "soak: processes were left:"; docker top "$container" -eo pid,args; }
+[ "$(sessions)" -ge "$((seconds / 10))" ] || { bad=1; echo "soak: only $(sessions) sessions were served"; }
 [ "$(helpers)" -le "$helpers0" ] || { bad=1; echo "soak: helpers were left:"; docker top "$container" -eo pid,args; }
 [ "$(children)" = 0 ] || { bad=1; echo "soak: the gateway has children:"; ps --ppid "$gateway" -o pid,args; }
 [ "$(containers)" = 1 ] || { bad=1; echo "soak: containers of ended leases were left:"; docker ps -a; }
