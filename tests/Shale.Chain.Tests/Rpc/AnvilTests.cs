@@ -52,7 +52,15 @@ public sealed class AnvilTests
             ["data"] = "0x" + Convert.ToHexStringLower(deployment.Encode()),
             ["gas"] = "0x989680",
         });
+
+        // The node mines it a moment after it has named its hash.
         var receipt = await anvil.RpcAsync("eth_getTransactionReceipt", hash.GetString());
+        for (var i = 0; i < 2400 && receipt.ValueKind == System.Text.Json.JsonValueKind.Null; i++)
+        {
+            await Task.Delay(50);
+            receipt = await anvil.RpcAsync("eth_getTransactionReceipt", hash.GetString());
+        }
+
         return Address.Parse(receipt.GetProperty("contractAddress").GetString()!);
     }
 }
