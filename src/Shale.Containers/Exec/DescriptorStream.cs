@@ -113,7 +113,7 @@ internal sealed class DescriptorStream(PolledHandle handle, bool canRead, bool c
     {
         while (true)
         {
-            await handle.Readable.WaitAsync(cancellationToken, shortReadsInline).ConfigureAwait(false);
+            await handle.WaitReadableAsync(cancellationToken, shortReadsInline).ConfigureAwait(false);
             var read = TryRead(buffer.Span);
             if (read >= 0)
             {
@@ -134,16 +134,11 @@ internal sealed class DescriptorStream(PolledHandle handle, bool canRead, bool c
     {
         while (!buffer.IsEmpty)
         {
-            await handle.Writable.WaitAsync(cancellationToken).ConfigureAwait(false);
+            await handle.WaitWritableAsync(cancellationToken).ConfigureAwait(false);
             var written = TryWrite(buffer.Span);
             if (written > 0)
             {
                 buffer = buffer[written..];
-                if (!buffer.IsEmpty)
-                {
-                    // Part went out: the edge was consumed although there may be room again already.
-                    handle.Writable.Set();
-                }
             }
         }
     }

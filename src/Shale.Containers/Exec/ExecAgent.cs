@@ -221,7 +221,7 @@ internal sealed class ExecAgent : IAsyncDisposable
             int sent;
             while ((sent = Native.SendWithRights(_control.Fd, header, rights)) < 0)
             {
-                await _control.Writable.WaitAsync(cancellationToken).ConfigureAwait(false);
+                await _control.WaitWritableAsync(cancellationToken).ConfigureAwait(false);
             }
 
             // From here on half a request would garble the next one.

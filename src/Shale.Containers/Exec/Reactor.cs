@@ -6,8 +6,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Shale.Containers.Exec;
 
 /// <summary>
-/// One thread that waits in epoll for all pipes, terminals and control sockets of this process, edge-triggered. The base class
-/// library does this for sockets only; a FileStream over a pipe or a terminal would hold a thread for every waiting read.
+/// One thread that waits in epoll for all pipes, terminals and control sockets of this process, for each only while somebody waits: a stream that is never waited for costs
+/// no wake-up. The base class library does this for sockets only; a FileStream over a pipe or a terminal would hold a thread for every waiting read.
 /// </summary>
 internal sealed unsafe class Reactor
 {
@@ -33,9 +33,7 @@ internal sealed unsafe class Reactor
     {
         var key = Interlocked.Increment(ref _nextKey);
         _handles[key] = handle;
-        var change = stackalloc byte[EpollEvents.Size];
-        new EpollEvents(new Span<byte>(change, EpollEvents.Size))[0] = (Native.EPOLLIN | Native.EPOLLOUT | Native.EPOLLRDHUP | Native.EPOLLET, key);
-        if (Native.EpollControl(_epoll, Native.EPOLL_CTL_ADD, handle.Fd, change) < 0)
+        if (Control(Native.EPOLL_CTL_ADD, handle.Fd, 0, key) < 0)
         {
             var error = Native.LastError;
             _handles.TryRemove(key, out _);
@@ -43,6 +41,15 @@ internal sealed unsafe class Reactor
         }
 
         return key;
+    }
+
+    /// <summary>Reports the next of these events, once; at once where it is there already.</summary>
+    public void Arm(long key, SafeHandle fd, int events)
+    {
+        if (Control(Native.EPOLL_CTL_MOD, fd, events, key) < 0)
+        {
+            throw Native.Failure("epoll_ctl", Native.LastError);
+        }
     }
 
     public void Remove(long key, SafeHandle fd)
@@ -69,27 +76,30 @@ internal sealed unsafe class Reactor
                     continue;
                 }
 
-                var ended = (what & (Native.EPOLLHUP | Native.EPOLLERR)) != 0;
-                if (ended || (what & (Native.EPOLLIN | Native.EPOLLRDHUP)) != 0)
-                {
-                    handle.Readable.Set();
-                }
-
-                if (ended || (what & Native.EPOLLOUT) != 0)
-                {
-                    handle.Writable.Set();
-                }
+                handle.OnEvents(what);
             }
         }
     }
+
+    private int Control(int operation, SafeHandle fd, int events, long key)
+    {
+        var change = stackalloc byte[EpollEvents.Size];
+        new EpollEvents(new Span<byte>(change, EpollEvents.Size))[0] = (events | Native.EPOLLONESHOT, key);
+        return Native.EpollControl(_epoll, operation, fd, change);
+    }
 }
 
-/// <summary>A non-blocking descriptor with the two things one can wait for.</summary>
+/// <summary>A non-blocking descriptor with the two things one can wait for. A wait may end without a reason: who waits tries, and waits again.</summary>
 internal sealed class PolledHandle : IDisposable
 {
+    private const int ReadEvents = Native.EPOLLIN | Native.EPOLLRDHUP, WriteEvents = Native.EPOLLOUT, EndEvents = Native.EPOLLHUP | Native.EPOLLERR;
+
+    private readonly Lock _gate = new();
     private readonly IDisposable _owner;
+    private readonly Wait _readable;
+    private readonly Wait _writable;
     private readonly long _key;
-    private int _disposed;
+    private bool _closed;
 
     /// <summary>Takes the descriptor over.</summary>
     /// <param name="fd">The descriptor; it must be non-blocking.</param>
@@ -98,115 +108,167 @@ internal sealed class PolledHandle : IDisposable
     {
         Fd = fd;
         _owner = owner ?? fd;
+        _readable = new Wait(this);
+        _writable = new Wait(this);
         _key = Reactor.Shared.Add(this);
     }
 
     public SafeHandle Fd { get; }
 
-    public ReadinessSignal Readable { get; } = new();
+    public bool IsClosed
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _closed;
+            }
+        }
+    }
 
-    public ReadinessSignal Writable { get; } = new();
+    /// <summary>Waits until there may be something to read, or the end; at once where the handle is closed.</summary>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <param name="inline">Whether what follows may run on the reactor's thread: it returns at once, and knows by <see cref="Reactor.IsCurrent"/>.</param>
+    public ValueTask WaitReadableAsync(CancellationToken cancellationToken, bool inline = false) => _readable.BeginAsync(inline, cancellationToken);
 
-    public bool IsClosed => Volatile.Read(ref _disposed) != 0;
+    /// <summary>Waits until there may be room to write, or nobody reads any more; at once where the handle is closed.</summary>
+    public ValueTask WaitWritableAsync(CancellationToken cancellationToken) => _writable.BeginAsync(inline: false, cancellationToken);
 
     public void Dispose()
     {
-        if (Interlocked.Exchange(ref _disposed, 1) == 0)
+        bool read, write;
+        lock (_gate)
         {
-            // First out of the reactor, then closed: its number may be another's at once.
-            Reactor.Shared.Remove(_key, Fd);
-            _owner.Dispose();
-            Readable.Set();
-            Writable.Set();
-        }
-    }
-}
-
-/// <summary>An edge that one waiter at a time consumes; an edge that nobody waits for is kept, once.</summary>
-internal sealed class ReadinessSignal : IValueTaskSource
-{
-    private readonly Lock _lock = new();
-    private ManualResetValueTaskSourceCore<bool> _core;
-    private CancellationTokenRegistration _registration;
-    private bool _signaled;
-    private bool _waiting;
-    private bool _inline;
-
-    /// <param name="cancellationToken">Ends the wait.</param>
-    /// <param name="inline">Whether what follows may run on the reactor's thread: it returns at once, and says so by looking at <see cref="Reactor.IsCurrent"/>.</param>
-    public ValueTask WaitAsync(CancellationToken cancellationToken, bool inline = false)
-    {
-        short version;
-        lock (_lock)
-        {
-            if (_signaled)
-            {
-                _signaled = false;
-                return ValueTask.CompletedTask;
-            }
-
-            if (_waiting)
-            {
-                throw new InvalidOperationException("Only one read and one write may wait at a time.");
-            }
-
-            _waiting = true;
-            _inline = inline;
-            _core.Reset();
-            version = _core.Version;
-        }
-
-        if (cancellationToken.CanBeCanceled)
-        {
-            _registration = cancellationToken.UnsafeRegister(static (state, token) => ((ReadinessSignal)state!).Cancel(token), this);
-        }
-
-        return new ValueTask(this, version);
-    }
-
-    public void Set()
-    {
-        lock (_lock)
-        {
-            if (!_waiting)
-            {
-                _signaled = true;
-                return;
-            }
-
-            _waiting = false;
-            _core.RunContinuationsAsynchronously = !(_inline && Reactor.IsCurrent);
-        }
-
-        _core.SetResult(true);
-    }
-
-    void IValueTaskSource.GetResult(short token)
-    {
-        // Dispose waits for a callback that runs now, so that it can't cancel the next wait.
-        _registration.Dispose();
-        _registration = default;
-        _core.GetResult(token);
-    }
-
-    ValueTaskSourceStatus IValueTaskSource.GetStatus(short token) => _core.GetStatus(token);
-
-    void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-        _core.OnCompleted(continuation, state, token, flags);
-
-    private void Cancel(CancellationToken token)
-    {
-        lock (_lock)
-        {
-            if (!_waiting)
+            if (_closed)
             {
                 return;
             }
 
-            _waiting = false;
-            _core.RunContinuationsAsynchronously = true;
+            _closed = true;
+            (read, write) = (_readable.TryEnd(), _writable.TryEnd());
         }
 
-        _core.SetException(new OperationCanceledException(token));
+        // First out of the reactor, then closed: its number may be another's at once.
+        Reactor.Shared.Remove(_key, Fd);
+        _owner.Dispose();
+        _readable.Complete(read, inline: false);
+        _writable.Complete(write, inline: false);
+    }
+
+    /// <summary>Reactor: something happened, and nothing more is reported until it is armed again.</summary>
+    internal void OnEvents(int what)
+    {
+        bool read, write;
+
+        // A terminal without processes has hung up and takes nothing more, for ever: a wait for room would end at once, again and again.
+        var hungUp = (what & (Native.EPOLLHUP | Native.EPOLLERR | WriteEvents)) == Native.EPOLLHUP;
+        lock (_gate)
+        {
+            read = (what & (ReadEvents | EndEvents)) != 0 && _readable.TryEnd();
+            write = (what & (WriteEvents | EndEvents)) != 0 && _writable.TryEnd();
+            Arm();
+        }
+
+        _writable.Complete(write, inline: false, hungUp ? Native.Failure("write", Native.EPIPE) : null);
+        _readable.Complete(read, inline: true);
+    }
+
+    private void Arm()
+    {
+        var events = (_readable.IsPending ? ReadEvents : 0) | (_writable.IsPending ? WriteEvents : 0);
+        if (events != 0 && !_closed)
+        {
+            Reactor.Shared.Arm(_key, Fd, events);
+        }
+    }
+
+    /// <summary>One direction's wait, of one at a time; all but <see cref="Complete"/> and the source's own calls under the handle's lock.</summary>
+    private sealed class Wait(PolledHandle handle) : IValueTaskSource
+    {
+        private ManualResetValueTaskSourceCore<bool> _core;
+        private CancellationTokenRegistration _registration;
+        private bool _inline;
+
+        public bool IsPending { get; private set; }
+
+        public ValueTask BeginAsync(bool inline, CancellationToken cancellationToken)
+        {
+            short version;
+            lock (handle._gate)
+            {
+                if (handle._closed)
+                {
+                    return ValueTask.CompletedTask;
+                }
+
+                if (IsPending)
+                {
+                    throw new InvalidOperationException("Only one read and one write may wait at a time.");
+                }
+
+                IsPending = true;
+                _inline = inline;
+                _core.Reset();
+                version = _core.Version;
+                handle.Arm();
+            }
+
+            if (cancellationToken.CanBeCanceled)
+            {
+                _registration = cancellationToken.UnsafeRegister(static (state, token) => ((Wait)state!).Cancel(token), this);
+            }
+
+            return new ValueTask(this, version);
+        }
+
+        /// <summary>Whether it was pending; whoever is told so completes it, outside the lock.</summary>
+        public bool TryEnd()
+        {
+            var pending = IsPending;
+            IsPending = false;
+            return pending;
+        }
+
+        public void Complete(bool ended, bool inline, Exception? error = null)
+        {
+            if (!ended)
+            {
+                return;
+            }
+
+            _core.RunContinuationsAsynchronously = !(inline && _inline);
+            if (error is null)
+            {
+                _core.SetResult(true);
+            }
+            else
+            {
+                _core.SetException(error);
+            }
+        }
+
+        void IValueTaskSource.GetResult(short token)
+        {
+            // Dispose waits for a callback that runs now, so that it can't cancel the next wait.
+            _registration.Dispose();
+            _registration = default;
+            _core.GetResult(token);
+        }
+
+        ValueTaskSourceStatus IValueTaskSource.GetStatus(short token) => _core.GetStatus(token);
+
+        void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+            _core.OnCompleted(continuation, state, token, flags);
+
+        private void Cancel(CancellationToken token)
+        {
+            bool ended;
+            lock (handle._gate)
+            {
+                ended = TryEnd();
+            }
+
+            Complete(ended, inline: false, new OperationCanceledException(token));
+        }
     }
 }

@@ -46,7 +46,7 @@ internal sealed partial class UnixListener : IDisposable
             var error = Native.LastError;
             if (error == Native.EAGAIN)
             {
-                await _handle.Readable.WaitAsync(cancellationToken).ConfigureAwait(false);
+                await _handle.WaitReadableAsync(cancellationToken).ConfigureAwait(false);
             }
             else if (error is not (Native.EINTR or 103 /* ECONNABORTED */))
             {

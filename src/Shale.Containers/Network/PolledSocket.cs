@@ -10,8 +10,6 @@ namespace Shale.Containers.Network;
 /// </summary>
 public sealed class PolledSocket : IDisposable
 {
-    private const int EINPROGRESS = 115;
-
     private readonly Socket _socket;
     private readonly DescriptorStream _stream;
 
@@ -53,11 +51,11 @@ public sealed class PolledSocket : IDisposable
         SafeSocketHandle handle = ContainerNetwork.BeginConnect(root, address, out var error);
         try
         {
-            if (error == EINPROGRESS)
+            if (error == Native.EINPROGRESS)
             {
                 using (var polled = new PolledHandle(handle, new Nobody()))
                 {
-                    await polled.Writable.WaitAsync(cancellationToken).ConfigureAwait(false);
+                    await polled.WaitWritableAsync(cancellationToken).ConfigureAwait(false);
                 }
 
                 error = Native.SocketError(handle);
