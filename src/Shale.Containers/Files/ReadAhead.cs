@@ -42,7 +42,8 @@ internal sealed class ReadAhead
                 return true;
             }
 
-            if (_inARow >= Patience && buffer.Length < BlockSize)
+            // Who asks for the better part of a block (OpenSSH's sftp, told our limits) gains nothing by a copy of it.
+            if (_inARow >= Patience && buffer.Length <= BlockSize / 2)
             {
                 toRead = BlockSize;
             }

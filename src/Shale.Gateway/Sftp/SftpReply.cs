@@ -31,6 +31,19 @@ internal sealed class SftpReply : IDisposable
         return writer;
     }
 
+    /// <summary>Begins an answer of data, which are read to where they are sent from; <see cref="EndData"/> says how many came.</summary>
+    public Memory<byte> BeginData(uint id, int length)
+    {
+        _ = Begin(SftpType.Data, id);
+        return _buffer.GetMemory(sizeof(uint) + length).Slice(sizeof(uint), length);
+    }
+
+    public void EndData(int count)
+    {
+        BinaryPrimitives.WriteUInt32BigEndian(_buffer.GetSpan(sizeof(uint) + count), (uint)count);
+        _buffer.Advance(sizeof(uint) + count);
+    }
+
     public void Status(uint id, SftpStatus status, string message)
     {
         var writer = Begin(SftpType.Status, id);

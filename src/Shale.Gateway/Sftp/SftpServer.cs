@@ -216,26 +216,18 @@ internal sealed partial class SftpServer : IAsyncDisposable
 
         var offset = BinaryPrimitives.ReadInt64BigEndian(rest);
         var length = (int)Math.Min(BinaryPrimitives.ReadUInt32BigEndian(rest.AsSpan(8)), SftpLimits.MaxData);
-        var buffer = ArrayPool<byte>.Shared.Rent(length);
-        try
+        var read = await file.ReadAsync(_reply.BeginData(id, length), offset, cancellation).ConfigureAwait(false);
+        if (!read.Ok)
         {
-            var read = await file.ReadAsync(buffer.AsMemory(0, length), offset, cancellation).ConfigureAwait(false);
-            if (!read.Ok)
-            {
-                _reply.Status(id, read.Error);
-            }
-            else if (read.Value == 0 && length > 0)
-            {
-                _reply.Status(id, SftpStatus.Eof, "End of file");
-            }
-            else
-            {
-                _reply.Begin(SftpType.Data, id).WriteString(buffer.AsSpan(0, read.Value));
-            }
+            _reply.Status(id, read.Error);
         }
-        finally
+        else if (read.Value == 0 && length > 0)
         {
-            ArrayPool<byte>.Shared.Return(buffer);
+            _reply.Status(id, SftpStatus.Eof, "End of file");
+        }
+        else
+        {
+            _reply.EndData(read.Value);
         }
     }
 
