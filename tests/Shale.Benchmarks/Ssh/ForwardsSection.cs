@@ -14,10 +14,10 @@ internal sealed class ForwardsSection : ISection
 
     private static readonly long Size = Environment.GetEnvironmentVariable("SHALE_BENCH_SHORT") == "1" ? 100_000_000 : 1_000_000_000;
 
-    // Serves whoever connects: a number of bytes, or their own bytes back.
+    // Serves whoever connects: a number of bytes, or, after a mark, their own bytes back.
     private const string Server =
         "exec perl -MIO::Socket::INET -e '$s=IO::Socket::INET->new(LocalAddr=>\"127.0.0.1\",LocalPort=>PORT,Listen=>9,ReuseAddr=>1) or die; $|=1; print \"ready\\n\"; $b=\"x\" x 65536; " +
-        "while($c=$s->accept){ setsockopt($c,6,1,1); sysread($c,$n,16); if($n>0){ $n-=syswrite($c,$b,$n<65536?$n:65536) while $n>0 } else { syswrite($c,$d) while sysread($c,$d,4096) } close $c }'";
+        "while($c=$s->accept){ setsockopt($c,6,1,1); sysread($c,$n,16); if($n>0){ $n-=syswrite($c,$b,$n<65536?$n:65536) while $n>0 } else { syswrite($c,\"!\"); syswrite($c,$d) while sysread($c,$d,4096) } close $c }'";
 
     public string Name => "forwards";
 
@@ -97,6 +97,9 @@ internal sealed class ForwardsSection : ISection
             await client.ConnectAsync(IPAddress.Loopback, port, cancellation);
             var stream = client.GetStream();
             await stream.WriteAsync("0\n"u8.ToArray(), cancellation);
+
+            // It has read that, and takes nothing more for a part of it.
+            await stream.ReadExactlyAsync(_buffer.AsMemory(0, 1), cancellation);
             var times = new List<double>(Echoes);
             for (var i = 0; i < Echoes; i++)
             {
