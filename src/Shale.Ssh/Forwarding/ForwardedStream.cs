@@ -1,5 +1,3 @@
-using System.Net.Sockets;
-
 namespace Shale.Ssh.Forwarding;
 
 /// <summary>The far end of a forward: a duplex stream whose directions end one by one.</summary>
@@ -25,43 +23,4 @@ public abstract class ForwardedStream : IAsyncDisposable
     /// <summary>Closes both directions.</summary>
     /// <returns>Done when closed.</returns>
     public abstract ValueTask DisposeAsync();
-
-    /// <summary>Takes over a connected TCP or Unix stream socket.</summary>
-    /// <param name="socket">The socket, owned by the stream from then on.</param>
-    /// <returns>The stream.</returns>
-    public static ForwardedStream FromSocket(Socket socket) => new SocketForwardedStream(socket);
-
-    private sealed class SocketForwardedStream(Socket socket) : ForwardedStream
-    {
-        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken) =>
-            socket.ReceiveAsync(buffer, SocketFlags.None, cancellationToken);
-
-        public override async ValueTask WriteAsync(ReadOnlyMemory<byte> data, CancellationToken cancellationToken)
-        {
-            while (!data.IsEmpty)
-            {
-                data = data[await socket.SendAsync(data, SocketFlags.None, cancellationToken)..];
-            }
-        }
-
-        public override ValueTask CompleteWritesAsync(CancellationToken cancellationToken)
-        {
-            try
-            {
-                socket.Shutdown(SocketShutdown.Send);
-            }
-            catch (SocketException)
-            {
-                // The far end has reset the connection: reading will say so.
-            }
-
-            return ValueTask.CompletedTask;
-        }
-
-        public override ValueTask DisposeAsync()
-        {
-            socket.Dispose();
-            return ValueTask.CompletedTask;
-        }
-    }
 }

@@ -17,7 +17,7 @@ internal sealed class LocalForwarding : IForwardingHandler
         try
         {
             await socket.ConnectAsync(host, port, cancellationToken);
-            return ForwardOpenResult.Connected(ForwardedStream.FromSocket(socket));
+            return ForwardOpenResult.Connected(new SocketStream(socket));
         }
         catch (SocketException e)
         {
@@ -30,7 +30,7 @@ internal sealed class LocalForwarding : IForwardingHandler
     {
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellationToken);
-        return ForwardOpenResult.Connected(ForwardedStream.FromSocket(socket));
+        return ForwardOpenResult.Connected(new SocketStream(socket));
     }
 
     public async ValueTask<ForwardListener?> ListenTcpAsync(SshServerConnection connection, string address, int port, CancellationToken cancellationToken)
@@ -58,8 +58,8 @@ internal sealed class LocalForwarding : IForwardingHandler
         {
             var accepted = await socket.AcceptAsync(cancellationToken);
             return accepted.RemoteEndPoint is IPEndPoint from
-                ? new ForwardedConnection(ForwardedStream.FromSocket(accepted), from.Address.ToString(), from.Port)
-                : new ForwardedConnection(ForwardedStream.FromSocket(accepted), "", 0);
+                ? new ForwardedConnection(new SocketStream(accepted), from.Address.ToString(), from.Port)
+                : new ForwardedConnection(new SocketStream(accepted), "", 0);
         }
 
         public override ValueTask DisposeAsync()
