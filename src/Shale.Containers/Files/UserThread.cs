@@ -11,13 +11,15 @@ namespace Shale.Containers.Files;
 /// <remarks>
 /// Linux keeps credentials per thread; only the C library's wrappers change them for all threads, so the bare system calls are used here.
 /// Real and saved user id stay: the kernel lets a user signal and trace what has his real or saved id, and somebody on this machine may have
-/// the container's number. The thread is never given back to a pool.
+/// the container's number. The thread is never given back to a pool, and queues nothing to one: see <see cref="CompletionThreads"/>. (The runtime may make a thread of its own
+/// on it, as for its compiler; none of those runs code of ours.)
 /// </remarks>
 internal sealed unsafe partial class UserThread : IDisposable
 {
     /// <summary>More than a session has under way; whoever asks for more waits in his own code.</summary>
     private const int MaxQueued = 256;
 
+    private readonly CompletionThreads _completions = CompletionThreads.Shared;
     private readonly uint _umask;
     private long _changes;
     private readonly BlockingCollection<Action> _work = new(MaxQueued);
@@ -43,33 +45,14 @@ internal sealed unsafe partial class UserThread : IDisposable
 
     public void NoteChange() => Interlocked.Increment(ref _changes);
 
-    /// <summary>Runs on the thread; waits there may be as long as the disk's.</summary>
+    /// <summary>Runs on the thread; waits there may be as long as the disk's. What follows is not for the thread pool either: it never blocks.</summary>
     public Task<T> RunAsync<T>(Func<T> call, CancellationToken cancellationToken)
     {
-        var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        // Its continuations run where it is completed.
+        var done = new TaskCompletionSource<T>();
         try
         {
-            _work.Add(
-                () =>
-                {
-                    if (cancellationToken.IsCancellationRequested)
-                    {
-                        done.TrySetCanceled(cancellationToken);
-                        return;
-                    }
-
-                    try
-                    {
-                        done.TrySetResult(call());
-                    }
-#pragma warning disable CA1031 // whatever it is belongs to the caller; the thread has to go on
-                    catch (Exception e)
-#pragma warning restore CA1031
-                    {
-                        done.TrySetException(e);
-                    }
-                },
-                cancellationToken);
+            _work.Add(() => _completions.Post(Attempt(call, done, cancellationToken)), cancellationToken);
         }
         catch (InvalidOperationException)
         {
@@ -77,6 +60,27 @@ internal sealed unsafe partial class UserThread : IDisposable
         }
 
         return done.Task;
+    }
+
+    /// <summary>Makes a call, and says what tells of its end.</summary>
+    private static Action Attempt<T>(Func<T> call, TaskCompletionSource<T> done, CancellationToken cancellationToken)
+    {
+        if (cancellationToken.IsCancellationRequested)
+        {
+            return () => done.TrySetCanceled(cancellationToken);
+        }
+
+        try
+        {
+            var result = call();
+            return () => done.TrySetResult(result);
+        }
+#pragma warning disable CA1031 // whatever it is belongs to the caller; the thread has to go on
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            return () => done.TrySetException(e);
+        }
     }
 
     /// <summary>Ends the thread after what is queued.</summary>

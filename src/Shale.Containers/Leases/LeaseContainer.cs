@@ -161,9 +161,10 @@ public sealed partial class LeaseContainer : IAsyncDisposable
         }
 
         var attachment = await AttachAsync(cancellationToken).ConfigureAwait(false);
-        if (attachment.Root is null || OpenRoot(attachment.Root.Pid, out _) is not { } root)
+        var reason = "they could not when it was attached to";
+        if (attachment.Root is null || OpenRoot(attachment.Root.Pid, out reason) is not { } root)
         {
-            throw new ExecException(ExecFailure.Unavailable, "The container's files can't be reached from this machine.");
+            throw new ExecException(ExecFailure.Unavailable, $"The container's files can't be reached from this machine: {reason}.");
         }
 
         if (ContainerUser.TryResolve(root, user ?? _record.User) is not { } found)
