@@ -61,14 +61,20 @@ public sealed class PooledBufferWriter : IBufferWriter<byte>, IDisposable
     }
 
     /// <summary>Forgets what was written and keeps the memory for what comes next.</summary>
-    public void Clear()
+    public void Clear() => Truncate(0);
+
+    /// <summary>Forgets what was written after the first bytes.</summary>
+    /// <param name="count">How many to keep; not more than were written.</param>
+    public void Truncate(int count)
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, _written);
         if (_holdsSecrets)
         {
-            CryptographicOperations.ZeroMemory(_buffer.AsSpan(0, _written));
+            CryptographicOperations.ZeroMemory(_buffer.AsSpan(count, _written - count));
         }
 
-        _written = 0;
+        _written = count;
     }
 
     /// <summary>Gives the memory back to the pool. The buffer may be used again afterwards.</summary>

@@ -207,15 +207,15 @@ internal sealed class MemoryTree : IContainerFileTree
             return ValueTask.FromResult(new FileResult<int>(FileError.None, count));
         }
 
-        public ValueTask<FileError> WriteAsync(ReadOnlyMemory<byte> buffer, long offset, CancellationToken cancellationToken)
+        public ValueTask<FileError> WriteAsync(ReadOnlySequence<byte> data, long offset, CancellationToken cancellationToken)
         {
-            if (offset < 0 || offset + buffer.Length > MaxSize)
+            if (offset < 0 || offset + data.Length > MaxSize)
             {
                 return ValueTask.FromResult(FileError.NoSpace);
             }
 
-            Array.Resize(ref _bytes, Math.Max(_bytes.Length, (int)offset + buffer.Length));
-            buffer.CopyTo(_bytes.AsMemory((int)offset));
+            Array.Resize(ref _bytes, Math.Max(_bytes.Length, (int)(offset + data.Length)));
+            data.CopyTo(_bytes.AsSpan((int)offset));
             return ValueTask.FromResult(FileError.None);
         }
 

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 
 namespace Shale.Containers.Exec;
@@ -19,6 +20,7 @@ internal sealed class DescriptorStream(PolledHandle handle, bool canRead, bool c
     /// <summary>A read of at most this many bytes is short: a screenful of text, far below what bulk is read in.</summary>
     private const int ShortRead = 4096;
 
+    private readonly bool _isSocket = handle.Fd is SafeSocketHandle;
     private int _closed;
 
     public override bool CanRead => canRead && _closed == 0;
@@ -143,14 +145,15 @@ internal sealed class DescriptorStream(PolledHandle handle, bool canRead, bool c
         }
     }
 
-    private unsafe int TryRead(Span<byte> buffer)
+    /// <summary>One read(2) or recv(2): how much was there, 0 at the end, -1 where nothing is.</summary>
+    internal unsafe int TryRead(Span<byte> buffer)
     {
         ObjectDisposedException.ThrowIf(_closed != 0 || handle.IsClosed, this);
         fixed (byte* bytes = buffer)
         {
             while (true)
             {
-                var read = Native.Read(handle.Fd, bytes, (nuint)buffer.Length);
+                var read = _isSocket ? Native.Receive(handle.Fd, bytes, (nuint)buffer.Length, 0) : Native.Read(handle.Fd, bytes, (nuint)buffer.Length);
                 if (read >= 0)
                 {
                     return (int)read;
@@ -174,7 +177,7 @@ internal sealed class DescriptorStream(PolledHandle handle, bool canRead, bool c
         {
             while (true)
             {
-                var written = Native.Write(handle.Fd, bytes, (nuint)buffer.Length);
+                var written = _isSocket ? Native.Send(handle.Fd, bytes, (nuint)buffer.Length, Native.MSG_NOSIGNAL) : Native.Write(handle.Fd, bytes, (nuint)buffer.Length);
                 if (written >= 0)
                 {
                     return (int)written;

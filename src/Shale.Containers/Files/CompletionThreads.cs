@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-
 namespace Shale.Containers.Files;
 
 /// <summary>
@@ -8,7 +6,7 @@ namespace Shale.Containers.Files;
 /// </summary>
 internal sealed class CompletionThreads
 {
-    private readonly BlockingCollection<Action> _done = [];
+    private readonly WorkQueue _done = new();
 
     private CompletionThreads()
     {
@@ -26,7 +24,7 @@ internal sealed class CompletionThreads
 
     private void Run()
     {
-        foreach (var completion in _done.GetConsumingEnumerable())
+        while (_done.TryTake(out var completion))
         {
             completion();
         }

@@ -11,6 +11,9 @@ internal sealed class ContainerFile(SafeFileHandle file, UserThread thread, bool
     /// <summary>A copy is done in pieces of this size, so that it can be cancelled.</summary>
     private const long CopyPiece = 64L << 20;
 
+    /// <summary>So many pieces of memory are written in one call: a write of 255 KiB has three.</summary>
+    private const int MaxPieces = 8;
+
     private readonly ReadAhead _ahead = new();
     private bool _noWait = true;
 
@@ -64,33 +67,10 @@ internal sealed class ContainerFile(SafeFileHandle file, UserThread thread, bool
         return OnThread(() => toRead > buffer.Length ? ReadBlock(buffer.Span, offset, changes) : ReadAt(buffer.Span, offset), new(FileError.BadDescriptor, 0), cancellationToken);
     }
 
-    public unsafe ValueTask<FileError> WriteAsync(ReadOnlyMemory<byte> buffer, long offset, CancellationToken cancellationToken) =>
+    public ValueTask<FileError> WriteAsync(ReadOnlySequence<byte> data, long offset, CancellationToken cancellationToken) =>
         offset < 0 && !append
             ? ValueTask.FromResult(FileError.Invalid)
-            : OnThread(
-                () =>
-                {
-                    fixed (byte* bytes = buffer.Span)
-                    {
-                        thread.NoteChange();
-
-                        // With O_APPEND Linux's pwrite(2) writes at the end whatever the offset is.
-                        for (var done = 0; done < buffer.Length;)
-                        {
-                            var written = FileCalls.WriteAt(Handle, bytes + done, (nuint)(buffer.Length - done), Math.Max(offset, 0) + done);
-                            if (written < 0 && Native.LastError != Native.EINTR)
-                            {
-                                return FileCalls.Error(-1);
-                            }
-
-                            done += (int)Math.Max(written, 0);
-                        }
-
-                        return FileError.None;
-                    }
-                },
-                FileError.BadDescriptor,
-                cancellationToken);
+            : OnThread(() => Write(data, Math.Max(offset, 0)), FileError.BadDescriptor, cancellationToken);
 
     public ValueTask<FileResult<FileStatus>> GetStatusAsync(CancellationToken cancellationToken) =>
         OnThread(
@@ -161,6 +141,47 @@ internal sealed class ContainerFile(SafeFileHandle file, UserThread thread, bool
         }
 
         return read with { Value = length };
+    }
+
+    private unsafe FileError Write(ReadOnlySequence<byte> data, long offset)
+    {
+        thread.NoteChange();
+        var vector = stackalloc nint[2 * MaxPieces];
+        Span<MemoryHandle> pins = new MemoryHandle[MaxPieces];
+        while (!data.IsEmpty)
+        {
+            var count = 0;
+            foreach (var piece in data)
+            {
+                if (count == MaxPieces)
+                {
+                    break;
+                }
+
+                pins[count] = piece.Pin();
+                vector[2 * count] = (nint)pins[count].Pointer;
+                vector[(2 * count) + 1] = piece.Length;
+                count++;
+            }
+
+            // With O_APPEND Linux writes at the end whatever the offset is.
+            var written = FileCalls.WriteAt(Handle, vector, count, offset);
+            var error = written < 0 ? Native.LastError : 0;
+            foreach (var pin in pins[..count])
+            {
+                pin.Dispose();
+            }
+
+            if (error is not (0 or Native.EINTR))
+            {
+                return (FileError)error;
+            }
+
+            data = data.Slice(Math.Max(written, 0));
+            offset += Math.Max(written, 0);
+        }
+
+        return FileError.None;
     }
 
     private unsafe FileResult<int> ReadAt(Span<byte> buffer, long offset)

@@ -59,8 +59,8 @@ internal static unsafe partial class FileCalls
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     public static partial int Sync(SafeHandle fd);
 
-    [LibraryImport("libc", EntryPoint = "pwrite", SetLastError = true)]
-    public static partial nint WriteAt(SafeHandle fd, byte* buffer, nuint count, long offset);
+    [LibraryImport("libc", EntryPoint = "pwritev", SetLastError = true)]
+    public static partial nint WriteAt(SafeHandle fd, nint* vector, int count, long offset);
 
     [LibraryImport("libc", EntryPoint = "pread", SetLastError = true)]
     public static partial nint ReadAt(SafeHandle fd, byte* buffer, nuint count, long offset);

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Shale.Containers.Exec;
 
 namespace Shale.Containers.Files;
@@ -205,8 +206,8 @@ public interface IContainerFile : IAsyncDisposable
     /// <summary>Reads at an offset; 0 bytes at the end.</summary>
     ValueTask<FileResult<int>> ReadAsync(Memory<byte> buffer, long offset, CancellationToken cancellationToken);
 
-    /// <summary>Writes all of the buffer at an offset (at the end where it was opened to append).</summary>
-    ValueTask<FileError> WriteAsync(ReadOnlyMemory<byte> buffer, long offset, CancellationToken cancellationToken);
+    /// <summary>Writes all of the data at an offset (at the end where it was opened to append).</summary>
+    ValueTask<FileError> WriteAsync(ReadOnlySequence<byte> data, long offset, CancellationToken cancellationToken);
 
     /// <summary>Its status.</summary>
     ValueTask<FileResult<FileStatus>> GetStatusAsync(CancellationToken cancellationToken);

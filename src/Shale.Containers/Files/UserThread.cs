@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using Shale.Containers.Exec;
 
@@ -22,7 +21,7 @@ internal sealed unsafe partial class UserThread : IDisposable
     private readonly CompletionThreads _completions = CompletionThreads.Shared;
     private readonly uint _umask;
     private long _changes;
-    private readonly BlockingCollection<Action> _work = new(MaxQueued);
+    private readonly WorkQueue _work = new(MaxQueued);
 
     /// <summary>Starts it.</summary>
     /// <param name="user">Whose rights it has.</param>
@@ -52,7 +51,7 @@ internal sealed unsafe partial class UserThread : IDisposable
         var done = new TaskCompletionSource<T>();
         try
         {
-            _work.Add(() => _completions.Post(Attempt(call, done, cancellationToken)), cancellationToken);
+            _work.Add(() => _completions.Post(Attempt(call, done, cancellationToken)));
         }
         catch (InvalidOperationException)
         {
@@ -84,7 +83,7 @@ internal sealed unsafe partial class UserThread : IDisposable
     }
 
     /// <summary>Ends the thread after what is queued.</summary>
-    public void Dispose() => _work.CompleteAdding();
+    public void Dispose() => _work.End();
 
     private void Run(TaskCompletionSource ready)
     {
@@ -99,12 +98,10 @@ internal sealed unsafe partial class UserThread : IDisposable
         }
 
         ready.SetResult();
-        foreach (var work in _work.GetConsumingEnumerable())
+        while (_work.TryTake(out var work))
         {
             work();
         }
-
-        _work.Dispose();
     }
 
     private void BecomeUser()

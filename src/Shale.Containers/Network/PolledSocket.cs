@@ -11,6 +11,7 @@ namespace Shale.Containers.Network;
 public sealed class PolledSocket : IDisposable
 {
     private readonly Socket _socket;
+    private readonly PolledHandle _handle;
     private readonly DescriptorStream _stream;
 
     /// <summary>Takes a socket over.</summary>
@@ -19,11 +20,25 @@ public sealed class PolledSocket : IDisposable
         ArgumentNullException.ThrowIfNull(socket);
         _socket = socket;
         _socket.Blocking = false;
-        _stream = new DescriptorStream(new PolledHandle(socket.SafeHandle, socket), true, true, ownsHandle: true, shortReadsInline: true);
+        _handle = new PolledHandle(socket.SafeHandle, socket);
+        _stream = new DescriptorStream(_handle, true, true, ownsHandle: true, shortReadsInline: true);
     }
+
+    /// <summary>Whether the caller runs on the thread that waits for all sockets, which nobody may keep.</summary>
+    public static bool IsSharedThread => Reactor.IsCurrent;
 
     /// <summary>Reads what has come, 0 bytes at the end. A few bytes may be handed over on a thread that all descriptors share: the caller sends them on and reads again, and never blocks.</summary>
     public ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken) => _stream.ReadAsync(buffer, cancellationToken);
+
+    /// <summary>Reads what is there now.</summary>
+    /// <returns>How much that was, 0 at the end, and -1 where nothing has come.</returns>
+    /// <exception cref="IOException">The connection was reset.</exception>
+    public int TryRead(Span<byte> buffer) => _stream.TryRead(buffer);
+
+    /// <summary>Waits, without memory, until there may be something to read. It may end without a reason.</summary>
+    /// <param name="inline">Whether what follows may run on the thread that waits for all sockets; it never blocks then, and returns soon.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public ValueTask WaitReadableAsync(bool inline, CancellationToken cancellationToken) => _handle.WaitReadableAsync(cancellationToken, inline);
 
     /// <summary>Writes all of it.</summary>
     public ValueTask WriteAsync(ReadOnlyMemory<byte> data, CancellationToken cancellationToken) => _stream.WriteAsync(data, cancellationToken);
@@ -35,7 +50,7 @@ public sealed class PolledSocket : IDisposable
         {
             _socket.Shutdown(SocketShutdown.Send);
         }
-        catch (SocketException)
+        catch (Exception gone) when (gone is SocketException or ObjectDisposedException)
         {
             // The far end has reset the connection: reading will say so.
         }

@@ -37,7 +37,7 @@ internal abstract class ScpPeer(PipeReader input, Func<int, CancellationToken, V
     }
 
     protected ValueTask FailAsync(ReadOnlyMemory<byte> path, FileError error, CancellationToken cancellation) =>
-        FailAsync(Encoding.UTF8.GetString(path.Span) + ": " + SftpReply.Describe(error), fatal: false, cancellation);
+        FailAsync(Encoding.UTF8.GetString(path.Span) + ": " + SftpReplies.Describe(error), fatal: false, cancellation);
 
     /// <summary>Acknowledges, or tells what failed.</summary>
     protected ValueTask ConcludeAsync(ReadOnlyMemory<byte> path, FileError error, CancellationToken cancellation) =>

@@ -161,17 +161,13 @@ internal sealed class ScpSink(
                 return null;
             }
 
-            foreach (var segment in buffer)
+            await ReceivedAsync((int)buffer.Length, cancellation).ConfigureAwait(false);
+            if (error == FileError.None)
             {
-                await ReceivedAsync(segment.Length, cancellation).ConfigureAwait(false);
-                if (error == FileError.None)
-                {
-                    error = await file.WriteAsync(segment, at, cancellation).ConfigureAwait(false);
-                }
-
-                at += segment.Length;
+                error = await file.WriteAsync(buffer, at, cancellation).ConfigureAwait(false);
             }
 
+            at += buffer.Length;
             Input.AdvanceTo(buffer.End);
         }
 

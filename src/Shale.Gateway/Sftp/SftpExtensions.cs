@@ -48,7 +48,7 @@ internal sealed partial class SftpServer
 
     private ValueTask Limits(uint id)
     {
-        var writer = _reply.Begin(SftpType.ExtendedReply, id);
+        var writer = _replies.Begin(SftpType.ExtendedReply, id);
         writer.WriteUInt64(SftpLimits.MaxPacket);
         writer.WriteUInt64(SftpLimits.MaxData);
         writer.WriteUInt64(SftpLimits.MaxData);
@@ -83,12 +83,12 @@ internal sealed partial class SftpServer
     {
         if (!status.Ok)
         {
-            _reply.Status(id, status.Error);
+            _replies.Status(id, status.Error);
             return;
         }
 
         var s = status.Value;
-        var writer = _reply.Begin(SftpType.ExtendedReply, id);
+        var writer = _replies.Begin(SftpType.ExtendedReply, id);
         foreach (var value in new[] { s.BlockSize, s.FragmentSize, s.Blocks, s.FreeBlocks, s.AvailableBlocks, s.Files, s.FreeFiles, s.AvailableFiles, s.Id, s.Flags, s.MaxNameLength })
         {
             writer.WriteUInt64(value);
@@ -104,7 +104,7 @@ internal sealed partial class SftpServer
             return;
         }
 
-        _reply.Status(id, await file.SyncAsync(cancellation).ConfigureAwait(false));
+        _replies.Status(id, await file.SyncAsync(cancellation).ConfigureAwait(false));
     }
 
     private async ValueTask ExpandPathAsync(uint id, ReadOnlyMemory<byte> body, CancellationToken cancellation)
@@ -122,7 +122,7 @@ internal sealed partial class SftpServer
             var user = path.AsSpan(1, (slash < 0 ? path.Length : slash) - 1);
             if (!user.IsEmpty && !user.SequenceEqual(System.Text.Encoding.UTF8.GetBytes(_tree.User.Name ?? "")))
             {
-                _reply.Status(id, FileError.NotFound);
+                _replies.Status(id, FileError.NotFound);
                 return;
             }
 
@@ -152,7 +152,7 @@ internal sealed partial class SftpServer
 
         var error = await from.CopyToAsync(
             BinaryPrimitives.ReadInt64BigEndian(rest), BinaryPrimitives.ReadInt64BigEndian(rest.AsSpan(8)), to, BinaryPrimitives.ReadInt64BigEndian(target), cancellation).ConfigureAwait(false);
-        _reply.Status(id, error);
+        _replies.Status(id, error);
     }
 
     private async ValueTask NamesByIdAsync(uint id, ReadOnlyMemory<byte> body, CancellationToken cancellation)
@@ -164,7 +164,7 @@ internal sealed partial class SftpServer
         }
 
         var (userNames, groupNames) = await _tree.GetNamesAsync(users, groups, cancellation).ConfigureAwait(false);
-        var writer = _reply.Begin(SftpType.ExtendedReply, id);
+        var writer = _replies.Begin(SftpType.ExtendedReply, id);
         writer.WriteString(Strings(userNames));
         writer.WriteString(Strings(groupNames));
 

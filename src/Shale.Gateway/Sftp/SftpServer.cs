@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using System.IO.Pipelines;
 using System.Text;
 using Shale.Containers.Files;
+using Shale.Containers.Network;
 using Shale.Wire;
 
 namespace Shale.Gateway.Sftp;
@@ -13,6 +14,12 @@ namespace Shale.Gateway.Sftp;
 /// </summary>
 internal sealed partial class SftpServer : IAsyncDisposable
 {
+    /// <summary>How much is handled before its answers are sent and its room is given back to the client: some writes, or many small requests.</summary>
+    private const int MaxTurn = 128 * 1024;
+
+    /// <summary>What a write has before its data: type, u32 id, string handle, u64 offset, and their length.</summary>
+    private const int WriteHead = 1 + 4 + 4 + 4 + 8 + 4;
+
     // What an OpenSSH server's processes have; the tree applies none.
     private const uint Umask = 0x12; // 022
 
@@ -24,7 +31,7 @@ internal sealed partial class SftpServer : IAsyncDisposable
     private readonly Dictionary<uint, IAsyncDisposable> _handles = [];
     private readonly Dictionary<uint, string> _users = [];
     private readonly Dictionary<uint, string> _groups = [];
-    private readonly SftpReply _reply = new();
+    private readonly SftpReplies _replies = new();
     private readonly byte[] _packet = ArrayPool<byte>.Shared.Rent(SftpLimits.MaxPacket);
     private uint _lastHandle;
 
@@ -46,43 +53,35 @@ internal sealed partial class SftpServer : IAsyncDisposable
         while (true)
         {
             var read = await _input.ReadAsync(cancellation).ConfigureAwait(false);
+            if (PolledSocket.IsSharedThread)
+            {
+                // A small request may have a large answer.
+                await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+            }
+
             var buffer = read.Buffer;
-            while (true)
+            var whole = true;
+            while (whole && read.Buffer.Length - buffer.Length < MaxTurn)
             {
                 var status = WireFrame.TryRead(ref buffer, SftpLimits.MaxPacket, out var frame);
                 if (status == WireFrameStatus.TooLong || (status == WireFrameStatus.Complete && frame.Length < 5))
                 {
+                    await SendAsync(cancellation).ConfigureAwait(false);
                     return false;
                 }
 
-                if (status != WireFrameStatus.Complete)
+                whole = status == WireFrameStatus.Complete;
+                if (whole && !await AnswerAsync(frame, greeted, cancellation).ConfigureAwait(false))
                 {
-                    break;
+                    return false;
                 }
 
-                await _received((int)frame.Length, cancellation).ConfigureAwait(false);
-                frame.CopyTo(_packet);
-                var packet = _packet.AsMemory(0, (int)frame.Length);
-                if (!greeted)
-                {
-                    if (packet.Span[0] != (byte)SftpType.Init)
-                    {
-                        return false;
-                    }
-
-                    Greet();
-                    greeted = true;
-                }
-                else
-                {
-                    await HandleAsync((SftpType)packet.Span[0], BinaryPrimitives.ReadUInt32BigEndian(packet.Span[1..]), packet[5..], cancellation).ConfigureAwait(false);
-                }
-
-                await _write(_reply.Packet, cancellation).ConfigureAwait(false);
+                greeted |= whole;
             }
 
-            _input.AdvanceTo(buffer.Start, buffer.End);
-            if (read.IsCompleted)
+            await SendAsync(cancellation).ConfigureAwait(false);
+            _input.AdvanceTo(buffer.Start, whole ? buffer.Start : buffer.End);
+            if (read.IsCompleted && !whole)
             {
                 return buffer.IsEmpty;
             }
@@ -98,14 +97,80 @@ internal sealed partial class SftpServer : IAsyncDisposable
 
         _handles.Clear();
         await _tree.DisposeAsync().ConfigureAwait(false);
-        _reply.Dispose();
+        _replies.Dispose();
         ArrayPool<byte>.Shared.Return(_packet);
+    }
+
+    /// <summary>Handles a request; its answer goes out with those of its turn.</summary>
+    /// <returns>Whether it can be followed.</returns>
+    private async ValueTask<bool> AnswerAsync(ReadOnlySequence<byte> frame, bool greeted, CancellationToken cancellation)
+    {
+        var received = _received((int)frame.Length, cancellation);
+        if (!received.IsCompleted)
+        {
+            // A lease that is paused, or out of bandwidth, still gives the answers that it has.
+            await SendAsync(cancellation).ConfigureAwait(false);
+        }
+
+        await received.ConfigureAwait(false);
+        frame.Slice(0, Math.Min(frame.Length, WriteHead)).CopyTo(_packet);
+        var type = (SftpType)_packet[0];
+        if (type != SftpType.Write)
+        {
+            frame.CopyTo(_packet);
+        }
+
+        var packet = _packet.AsMemory(0, (int)frame.Length);
+        if (!greeted)
+        {
+            if (type != SftpType.Init)
+            {
+                return false;
+            }
+
+            Greet();
+        }
+        else
+        {
+            if (type == SftpType.Extended)
+            {
+                // It may take long: a copy, a disk that is asked to be sure.
+                await SendAsync(cancellation).ConfigureAwait(false);
+            }
+
+            var id = BinaryPrimitives.ReadUInt32BigEndian(packet.Span[1..]);
+            if (type == SftpType.Write)
+            {
+                await WriteAsync(id, frame, cancellation).ConfigureAwait(false);
+            }
+            else
+            {
+                await HandleAsync(type, id, packet[5..], cancellation).ConfigureAwait(false);
+            }
+        }
+
+        _replies.End();
+        if (_replies.Ready.Length >= SftpReplies.Full)
+        {
+            await SendAsync(cancellation).ConfigureAwait(false);
+        }
+
+        return true;
+    }
+
+    private async ValueTask SendAsync(CancellationToken cancellation)
+    {
+        if (!_replies.Ready.IsEmpty)
+        {
+            await _write(_replies.Ready, cancellation).ConfigureAwait(false);
+            _replies.Clear();
+        }
     }
 
     private void Greet()
     {
         // The version packet has its number where others have a request id.
-        var writer = _reply.Begin(SftpType.Version, SftpLimits.Version);
+        var writer = _replies.Begin(SftpType.Version, SftpLimits.Version);
         foreach (var (name, version) in Extensions)
         {
             writer.WriteString(name);
@@ -118,7 +183,6 @@ internal sealed partial class SftpServer : IAsyncDisposable
         SftpType.Open => OpenAsync(id, body, cancellation),
         SftpType.Close => CloseAsync(id, body),
         SftpType.Read => ReadAsync(id, body, cancellation),
-        SftpType.Write => WriteAsync(id, body, cancellation),
         SftpType.Stat => StatusAsync(id, body, followLink: true, cancellation),
         SftpType.LStat => StatusAsync(id, body, followLink: false, cancellation),
         SftpType.FStat => HandleStatusAsync(id, body, cancellation),
@@ -147,7 +211,7 @@ internal sealed partial class SftpServer : IAsyncDisposable
 
         if (_handles.Count >= SftpLimits.MaxHandles)
         {
-            _reply.Status(id, SftpStatus.Failure, "Too many open files");
+            _replies.Status(id, SftpStatus.Failure, "Too many open files");
             return;
         }
 
@@ -177,7 +241,7 @@ internal sealed partial class SftpServer : IAsyncDisposable
     {
         if (error != FileError.None || opened is null)
         {
-            _reply.Status(id, error);
+            _replies.Status(id, error);
             return;
         }
 
@@ -188,7 +252,7 @@ internal sealed partial class SftpServer : IAsyncDisposable
 
         Span<byte> name = stackalloc byte[4];
         BinaryPrimitives.WriteUInt32BigEndian(name, _lastHandle);
-        _reply.Begin(SftpType.Handle, id).WriteString(name);
+        _replies.Begin(SftpType.Handle, id).WriteString(name);
     }
 
     private async ValueTask CloseAsync(uint id, ReadOnlyMemory<byte> body)
@@ -202,7 +266,7 @@ internal sealed partial class SftpServer : IAsyncDisposable
 
         _handles.Remove(number);
         await handle.DisposeAsync().ConfigureAwait(false);
-        _reply.Status(id, FileError.None);
+        _replies.Status(id, FileError.None);
     }
 
     private async ValueTask ReadAsync(uint id, ReadOnlyMemory<byte> body, CancellationToken cancellation)
@@ -216,34 +280,34 @@ internal sealed partial class SftpServer : IAsyncDisposable
 
         var offset = BinaryPrimitives.ReadInt64BigEndian(rest);
         var length = (int)Math.Min(BinaryPrimitives.ReadUInt32BigEndian(rest.AsSpan(8)), SftpLimits.MaxData);
-        var read = await file.ReadAsync(_reply.BeginData(id, length), offset, cancellation).ConfigureAwait(false);
+        var read = await file.ReadAsync(_replies.BeginData(id, length), offset, cancellation).ConfigureAwait(false);
         if (!read.Ok)
         {
-            _reply.Status(id, read.Error);
+            _replies.Status(id, read.Error);
         }
         else if (read.Value == 0 && length > 0)
         {
-            _reply.Status(id, SftpStatus.Eof, "End of file");
+            _replies.Status(id, SftpStatus.Eof, "End of file");
         }
         else
         {
-            _reply.EndData(read.Value);
+            _replies.EndData(read.Value);
         }
     }
 
-    private async ValueTask WriteAsync(uint id, ReadOnlyMemory<byte> body, CancellationToken cancellation)
+    /// <summary>Writes a packet's data from where they lie; its head has been copied.</summary>
+    private async ValueTask WriteAsync(uint id, ReadOnlySequence<byte> frame, CancellationToken cancellation)
     {
-        // string handle, u64 offset, string data: the data are written from where the packet lies.
-        const int Head = 4 + 4 + 8 + 4;
-        var (file, _) = Handle<IContainerFile>(body.Span, -1, out _);
-        if (file is null || body.Length < Head || BinaryPrimitives.ReadUInt32BigEndian(body.Span[(Head - 4)..]) != body.Length - Head)
+        var head = _packet.AsMemory(5, WriteHead - 5);
+        var (file, _) = Handle<IContainerFile>(head.Span, -1, out _);
+        if (file is null || frame.Length < WriteHead || BinaryPrimitives.ReadUInt32BigEndian(head.Span[^4..]) != frame.Length - WriteHead)
         {
             await BadMessage(id).ConfigureAwait(false);
             return;
         }
 
-        var offset = BinaryPrimitives.ReadInt64BigEndian(body.Span[8..]);
-        _reply.Status(id, await file.WriteAsync(body[Head..], offset, cancellation).ConfigureAwait(false));
+        var offset = BinaryPrimitives.ReadInt64BigEndian(head.Span[8..]);
+        _replies.Status(id, await file.WriteAsync(frame.Slice(WriteHead), offset, cancellation).ConfigureAwait(false));
     }
 
     private async ValueTask StatusAsync(uint id, ReadOnlyMemory<byte> body, bool followLink, CancellationToken cancellation)
@@ -273,11 +337,11 @@ internal sealed partial class SftpServer : IAsyncDisposable
     {
         if (!status.Ok)
         {
-            _reply.Status(id, status.Error);
+            _replies.Status(id, status.Error);
             return;
         }
 
-        var writer = _reply.Begin(SftpType.Attrs, id);
+        var writer = _replies.Begin(SftpType.Attrs, id);
         SftpAttributes.Write(ref writer, status.Value);
     }
 
@@ -289,7 +353,7 @@ internal sealed partial class SftpServer : IAsyncDisposable
             return;
         }
 
-        _reply.Status(id, await _tree.ChangeAsync(path, change, followLink, cancellation).ConfigureAwait(false));
+        _replies.Status(id, await _tree.ChangeAsync(path, change, followLink, cancellation).ConfigureAwait(false));
     }
 
     private static bool TryReadChange(ReadOnlySpan<byte> body, out byte[] path, out FileChange change)
@@ -308,7 +372,7 @@ internal sealed partial class SftpServer : IAsyncDisposable
             return;
         }
 
-        _reply.Status(id, await file.ChangeAsync(change, cancellation).ConfigureAwait(false));
+        _replies.Status(id, await file.ChangeAsync(change, cancellation).ConfigureAwait(false));
 
         static bool TryReadAttributes(ReadOnlySpan<byte> bytes, out FileChange change)
         {
@@ -327,7 +391,7 @@ internal sealed partial class SftpServer : IAsyncDisposable
 
         if (_handles.Count >= SftpLimits.MaxHandles)
         {
-            _reply.Status(id, SftpStatus.Failure, "Too many open files");
+            _replies.Status(id, SftpStatus.Failure, "Too many open files");
             return;
         }
 
@@ -347,18 +411,18 @@ internal sealed partial class SftpServer : IAsyncDisposable
         var names = await folder.ReadAsync(SftpLimits.MaxNames, cancellation).ConfigureAwait(false);
         if (!names.Ok || names.Value is null)
         {
-            _reply.Status(id, names.Error);
+            _replies.Status(id, names.Error);
             return;
         }
 
         if (names.Value.Count == 0)
         {
-            _reply.Status(id, SftpStatus.Eof, "End of file");
+            _replies.Status(id, SftpStatus.Eof, "End of file");
             return;
         }
 
         await LearnNamesAsync(names.Value, cancellation).ConfigureAwait(false);
-        var writer = _reply.Begin(SftpType.Name, id);
+        var writer = _replies.Begin(SftpType.Name, id);
         writer.WriteUInt32((uint)names.Value.Count);
         var now = _time.GetUtcNow();
         foreach (var entry in names.Value)
@@ -407,7 +471,7 @@ internal sealed partial class SftpServer : IAsyncDisposable
             return;
         }
 
-        _reply.Status(id, await _tree.CreateFolderAsync(path, (change.Mode ?? 0x1ff) & ~Umask, cancellation).ConfigureAwait(false)); // 0777
+        _replies.Status(id, await _tree.CreateFolderAsync(path, (change.Mode ?? 0x1ff) & ~Umask, cancellation).ConfigureAwait(false)); // 0777
     }
 
     private async ValueTask RealPathAsync(uint id, ReadOnlyMemory<byte> body, CancellationToken cancellation)
@@ -443,11 +507,11 @@ internal sealed partial class SftpServer : IAsyncDisposable
     {
         if (!name.Ok || name.Value is null)
         {
-            _reply.Status(id, name.Error);
+            _replies.Status(id, name.Error);
             return;
         }
 
-        var writer = _reply.Begin(SftpType.Name, id);
+        var writer = _replies.Begin(SftpType.Name, id);
         writer.WriteUInt32(1);
         writer.WriteString(name.Value);
         writer.WriteString(name.Value);
@@ -462,7 +526,7 @@ internal sealed partial class SftpServer : IAsyncDisposable
             return;
         }
 
-        _reply.Status(id, await action(path, cancellation).ConfigureAwait(false));
+        _replies.Status(id, await action(path, cancellation).ConfigureAwait(false));
     }
 
     private async ValueTask OnTwoPathsAsync(
@@ -474,7 +538,7 @@ internal sealed partial class SftpServer : IAsyncDisposable
             return;
         }
 
-        _reply.Status(id, await action(first, second, cancellation).ConfigureAwait(false));
+        _replies.Status(id, await action(first, second, cancellation).ConfigureAwait(false));
     }
 
     private static bool TryReadTwoPaths(ReadOnlySpan<byte> body, out byte[] first, out byte[] second)
@@ -523,7 +587,7 @@ internal sealed partial class SftpServer : IAsyncDisposable
 
     private ValueTask Refuse(uint id, SftpStatus status, string message)
     {
-        _reply.Status(id, status, message);
+        _replies.Status(id, status, message);
         return ValueTask.CompletedTask;
     }
 }

@@ -15,6 +15,9 @@ internal sealed class SftpSubsystem(GatewayMetrics metrics, TimeProvider time) :
         var (tree, bandwidth) = await lease.UseAsync(
             session.Connection, async c => (await c.OpenFilesAsync(cancellation).ConfigureAwait(false), c.Bandwidth), cancellation).ConfigureAwait(false);
         using var counted = metrics.CountSession(Name);
+
+        // Files are read and written by a thread of the session's own.
+        session.TakesInputInline = true;
         var metered = new MeteredSession(lease, session, bandwidth, metrics);
         await using var server = new SftpServer(tree, session.Input, metered.ReceivedAsync, metered.WriteAsync, time);
         return await server.RunAsync(cancellation).ConfigureAwait(false) ? 0 : 1;

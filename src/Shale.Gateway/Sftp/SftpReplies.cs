@@ -5,25 +5,38 @@ using Shale.Wire;
 
 namespace Shale.Gateway.Sftp;
 
-/// <summary>Builds one answer: length, type, request id, body.</summary>
-internal sealed class SftpReply : IDisposable
+/// <summary>Builds answers, one behind the other: length, type, request id, body. Sent together, they take fewer packets than there are.</summary>
+internal sealed class SftpReplies : IDisposable
 {
-    private readonly PooledBufferWriter _buffer = new(SftpLimits.MaxPacket + 1024);
+    /// <summary>From this size on they are to be sent, before the next request is looked at.</summary>
+    public const int Full = 128 * 1024;
 
-    /// <summary>The packet, with its length in front.</summary>
-    public ReadOnlyMemory<byte> Packet
-    {
-        get
-        {
-            // Begin left room for the length, which is known only now.
-            BinaryPrimitives.WriteUInt32BigEndian(MemoryMarshal.AsMemory(_buffer.WrittenMemory).Span, (uint)(_buffer.WrittenCount - 4));
-            return _buffer.WrittenMemory;
-        }
-    }
+    private readonly PooledBufferWriter _buffer = new(Full + SftpLimits.MaxPacket + 1024);
+    private int _ended;
 
-    public WireWriter Begin(SftpType type, uint id)
+    /// <summary>The answers that are ready.</summary>
+    public ReadOnlyMemory<byte> Ready => _buffer.WrittenMemory[.._ended];
+
+    /// <summary>Forgets what was sent.</summary>
+    public void Clear()
     {
         _buffer.Clear();
+        _ended = 0;
+    }
+
+    /// <summary>Ends the answer that was begun last.</summary>
+    public void End()
+    {
+        // Begin left room for the length, which is known only now.
+        var answer = MemoryMarshal.AsMemory(_buffer.WrittenMemory)[_ended..].Span;
+        BinaryPrimitives.WriteUInt32BigEndian(answer, (uint)(answer.Length - sizeof(uint)));
+        _ended = _buffer.WrittenCount;
+    }
+
+    /// <summary>Begins an answer, in place of one that was begun and not ended.</summary>
+    public WireWriter Begin(SftpType type, uint id)
+    {
+        _buffer.Truncate(_ended);
         var writer = new WireWriter(_buffer);
         writer.WriteUInt32(0);
         writer.WriteByte((byte)type);
