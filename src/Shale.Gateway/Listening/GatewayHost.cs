@@ -244,14 +244,12 @@ public sealed class GatewayHost : IAsyncDisposable
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [], ContentRootPath = options.StateDirectory });
         builder.Logging.ClearProviders();
         var handler = new SshConnectionHandler(ssh);
-        // A connection's reads and its packets are handled where the socket's event arrives: no hop to another thread for each. Nothing there blocks.
-        builder.WebHost.UseSockets(sockets => sockets.UnsafePreferInlineScheduling = true);
-        builder.Services.AddSingleton<IMemoryPoolFactory<byte>, SshMemoryPoolFactory>();
+        builder.Services.AddSingleton<IConnectionListenerFactory, SshListenerFactory>();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             // Our own caps (MaxStartups, channels, windows) bound connections; Kestrel's are for HTTP.
             kestrel.Limits.MaxConcurrentConnections = null;
-            kestrel.Listen(options.Listen, listen => listen.Run(handler.OnConnectedAsync));
+            kestrel.Listen(new SshEndPoint(options.Listen), listen => listen.Run(handler.OnConnectedAsync));
             if (options.Admin is { } admin)
             {
                 kestrel.Listen(admin, listen => listen.Protocols = HttpProtocols.Http1);

@@ -18,7 +18,7 @@ internal sealed class SessionRelay(SshSession session, ContainerProcess process,
     /// <returns>How the process ended.</returns>
     public async Task<ExitStatus> RunAsync(CancellationToken cancellation)
     {
-        session.TakesShortInputInline = true;
+        session.TakesInputInline = true;
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var input = InputAsync(ended.Token);
         var events = EventsAsync(ended.Token);

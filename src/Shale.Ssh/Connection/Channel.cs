@@ -47,6 +47,9 @@ internal sealed class Channel : SshChannel
     private bool _eofReceived;
     private bool _closeSent;
     private bool _closeReceived;
+    private byte[]? _tail;
+    private int _unflushedInput;
+    private int _unflushedError;
 
     public Channel(ChannelMultiplexer multiplexer, string channelType, uint localId, bool separateError)
     {
@@ -100,10 +103,10 @@ internal sealed class Channel : SshChannel
     public int MaxData { get; private set; } = ReceiveWindow.MaxPacket;
 
     /// <summary>
-    /// Whether whoever awaits <see cref="Input"/> never blocks, so that a few bytes, a keystroke, are handed over on the connection's reader: a hop to the thread pool costs more than
-    /// all else that is done with them. Bulk goes over the thread pool as always.
+    /// Whether whoever awaits <see cref="Input"/> never blocks, so that bytes are handed over on the connection's reader: a hop to the thread pool costs more than all else that is done with
+    /// a keystroke, and as much as what is done with bulk. Only on a thread that connections share does bulk go over the thread pool.
     /// </summary>
-    public bool TakesShortInputInline { get; set; }
+    public bool TakesInputInline { get; set; }
 
     public void Open(uint remoteId, uint window, uint maxPacket)
     {
@@ -122,8 +125,8 @@ internal sealed class Channel : SshChannel
         {
             var count = Math.Min(data.Length, buffer.Memory.Length);
             data[..count].CopyTo(buffer.Memory);
-            await SendAsync(buffer.Array, count, dataType, cancellationToken);
             data = data[count..];
+            await SendAsync(buffer.Array, count, dataType, flush: data.IsEmpty, cancellationToken);
         }
     }
 
@@ -238,15 +241,35 @@ internal sealed class Channel : SshChannel
 
         data.CopyTo(pipe.Writer.GetSpan(data.Length));
         pipe.Writer.Advance(data.Length);
-
-        // Completes at once: the pipe has no threshold.
-        var flush = TakesShortInputInline && data.Length <= ShortInput ? _scheduler.Flush(pipe.Writer) : pipe.Writer.FlushAsync(CancellationToken.None);
-        if (flush.IsCompletedSuccessfully && flush.Result.IsCompleted)
+        if (dataType == 0)
         {
-            Credit(data.Length);
+            _unflushedInput += data.Length;
+        }
+        else
+        {
+            _unflushedError += data.Length;
         }
 
         return null;
+    }
+
+    /// <summary>Reader: whether something came that was not handed over.</summary>
+    public bool HasUnflushedInput => _unflushedInput + _unflushedError > 0;
+
+    /// <summary>Reader: hands over what came since it was last called, in one piece.</summary>
+    public void FlushInput()
+    {
+        // Completes at once: the pipes have no threshold.
+        if (_unflushedInput > 0)
+        {
+            var inline = TakesInputInline && (_unflushedInput <= ShortInput || !_multiplexer.IsSharedThread);
+            HandOver(inline ? _scheduler.Flush(_input.Writer) : _input.Writer.FlushAsync(CancellationToken.None), ref _unflushedInput);
+        }
+
+        if (_unflushedError > 0)
+        {
+            HandOver(_error!.Writer.FlushAsync(CancellationToken.None), ref _unflushedError);
+        }
     }
 
     /// <summary>Reader: the peer's window grew.</summary>
@@ -264,9 +287,10 @@ internal sealed class Channel : SshChannel
     /// <summary>Reader: the peer will send no more.</summary>
     public void OnEof()
     {
-        if (!_eofReceived)
+        // Once: the end of a channel may be told by another thread than its reader.
+        if (!Interlocked.Exchange(ref _eofReceived, true))
         {
-            _eofReceived = true;
+            FlushInput();
             _input.Writer.Complete();
             _error?.Writer.Complete();
         }
@@ -345,8 +369,8 @@ internal sealed class Channel : SshChannel
         }
     }
 
-    /// <summary>Sends data that lies in <paramref name="array"/> behind <see cref="HeadRoom"/>.</summary>
-    internal async ValueTask SendAsync(byte[] array, int count, uint dataType, CancellationToken cancellationToken)
+    /// <summary>Sends data that lies in <paramref name="array"/> behind <see cref="HeadRoom"/>: now, or with what follows.</summary>
+    internal async ValueTask SendAsync(byte[] array, int count, uint dataType, bool flush, CancellationToken cancellationToken)
     {
         await _sendLock.WaitAsync(cancellationToken);
         try
@@ -354,7 +378,8 @@ internal sealed class Channel : SshChannel
             for (var sent = 0; sent < count;)
             {
                 var taken = await TakeWindowAsync(Math.Min(count - sent, MaxData), cancellationToken);
-                if (!await SealAsync(array, HeadRoom + sent, taken, dataType, hasMore: sent + taken < count, cancellationToken))
+                var hasMore = sent + taken < count;
+                if (!await SealAsync(array, HeadRoom + sent, taken, dataType, hasMore, flush && !hasMore, cancellationToken))
                 {
                     // The peer didn't get it, so its window is as it was.
                     _sendWindow.TryGrow((uint)taken);
@@ -400,19 +425,19 @@ internal sealed class Channel : SshChannel
         }
     }
 
-    private async ValueTask<bool> SealAsync(byte[] array, int offset, int count, uint dataType, bool hasMore, CancellationToken cancellationToken)
+    private async ValueTask<bool> SealAsync(byte[] array, int offset, int count, uint dataType, bool hasMore, bool flush, CancellationToken cancellationToken)
     {
         var start = WriteHeader(array, offset, count, dataType);
         var length = offset + count - start;
         if (!hasMore)
         {
-            return await _multiplexer.SendBulkAsync(array, start, length, _waiter, cancellationToken);
+            return await _multiplexer.SendBulkAsync(array, start, length, _waiter, flush, cancellationToken);
         }
 
         // The padding is written over what comes next.
-        var next = new byte[TailRoom];
+        var next = _tail ??= new byte[TailRoom];
         array.AsSpan(offset + count, TailRoom).CopyTo(next);
-        var sent = await _multiplexer.SendBulkAsync(array, start, length, _waiter, cancellationToken);
+        var sent = await _multiplexer.SendBulkAsync(array, start, length, _waiter, flush, cancellationToken);
         next.CopyTo(array.AsSpan(offset + count));
         return sent;
     }
@@ -429,6 +454,17 @@ internal sealed class Channel : SshChannel
 
         BinaryPrimitives.WriteUInt32BigEndian(array.AsSpan(offset - 4), (uint)count);
         return start;
+    }
+
+    private void HandOver(ValueTask<FlushResult> flush, ref int count)
+    {
+        var handed = count;
+        count = 0;
+        if (flush.IsCompletedSuccessfully && flush.Result.IsCompleted)
+        {
+            // Nobody reads it any more.
+            Credit(handed);
+        }
     }
 
     private void Finish()
@@ -453,47 +489,66 @@ internal sealed class Channel : SshChannel
 
     /// <summary>The pipes are bounded by the window that the channel gives the peer, not by thresholds of their own.</summary>
     private static PipeOptions InputOptions(PipeScheduler reader) => new(
-        readerScheduler: reader, writerScheduler: PipeScheduler.Inline, pauseWriterThreshold: 0, resumeWriterThreshold: 0, useSynchronizationContext: false);
+        readerScheduler: reader,
+        writerScheduler: PipeScheduler.Inline,
+        pauseWriterThreshold: 0,
+        resumeWriterThreshold: 0,
+        minimumSegmentSize: ChannelMultiplexer.MaxUnflushed,
+        useSynchronizationContext: false);
 
     private IOException ClosedException() => new($"Channel {LocalId} takes no more output.");
 }
 
-/// <summary>An <see cref="OutputBuffer"/> of a channel.</summary>
+/// <summary>
+/// An <see cref="OutputBuffer"/> of a channel: of one packet's size, and of several while it is filled each time, so that bulk takes fewer calls of the system and wakes its reader less often.
+/// </summary>
 internal sealed class ChannelOutputBuffer : OutputBuffer
 {
+    private const int BulkPackets = 2;
+
     private readonly Channel _channel;
     private byte[] _array;
+    private int _size;
 
     public ChannelOutputBuffer(Channel channel)
     {
         _channel = channel;
-        _array = ArrayPool<byte>.Shared.Rent(Channel.HeadRoom + channel.MaxData + Channel.TailRoom);
+        _size = channel.MaxData;
+        _array = ArrayPool<byte>.Shared.Rent(Channel.HeadRoom + _size + Channel.TailRoom);
     }
 
     public byte[] Array => _array;
 
-    public override Memory<byte> Memory => _array.AsMemory(Channel.HeadRoom, _array.Length == 0 ? 0 : _channel.MaxData);
+    public override Memory<byte> Memory => _array.AsMemory(Channel.HeadRoom, _array.Length == 0 ? 0 : _size);
 
     public override ValueTask SendAsync(int count, CancellationToken cancellationToken) => SendAsync(count, 0, cancellationToken);
 
     public override ValueTask SendErrorAsync(int count, CancellationToken cancellationToken) =>
         SendAsync(count, ChannelDataMessage.StandardError, cancellationToken);
 
-    protected override void Dispose(bool disposing)
+    protected override void Dispose(bool disposing) => Replace([]);
+
+    private async ValueTask SendAsync(int count, uint dataType, CancellationToken cancellationToken)
     {
-        var array = _array;
-        _array = [];
-        if (array.Length > 0)
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, _size);
+        ObjectDisposedException.ThrowIf(_array.Length == 0, this);
+        await _channel.SendAsync(_array, count, dataType, flush: true, cancellationToken);
+        var wanted = count == _size ? BulkPackets * _channel.MaxData : count < _channel.MaxData ? _channel.MaxData : _size;
+        if (wanted != _size)
         {
-            ArrayPool<byte>.Shared.Return(array);
+            _size = wanted;
+            Replace(ArrayPool<byte>.Shared.Rent(Channel.HeadRoom + _size + Channel.TailRoom));
         }
     }
 
-    private ValueTask SendAsync(int count, uint dataType, CancellationToken cancellationToken)
+    private void Replace(byte[] array)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(count);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, _channel.MaxData);
-        ObjectDisposedException.ThrowIf(_array.Length == 0, this);
-        return _channel.SendAsync(_array, count, dataType, cancellationToken);
+        if (_array.Length > 0)
+        {
+            ArrayPool<byte>.Shared.Return(_array);
+        }
+
+        _array = array;
     }
 }

@@ -21,7 +21,12 @@ internal interface IConnectionRequestHandler
 /// </summary>
 internal sealed class ChannelMultiplexer(SshTransport transport, IConnectionRequestHandler handler, int maxChannels)
 {
+    /// <summary>How much of what came may lie there before it is handed over, while more is there to be read: some packets, in one piece for whoever writes them on.</summary>
+    internal const int MaxUnflushed = 128 * 1024;
+
     private readonly Lock _gate = new();
+    private readonly List<Channel> _fed = [];
+    private int _unflushed;
     private readonly Dictionary<uint, Channel> _channels = [];
     private uint _nextId;
     private bool _ended;
@@ -43,8 +48,25 @@ internal sealed class ChannelMultiplexer(SshTransport transport, IConnectionRequ
     {
         try
         {
-            while (await transport.ReceiveAsync())
+            while (true)
             {
+                // A keystroke is on its way before anything is done about the next one; of bulk, first all is taken that is there.
+                if (transport.IsSharedThread())
+                {
+                    FlushInputs();
+                }
+
+                var receiving = transport.ReceiveAsync();
+                if (!receiving.IsCompleted || _unflushed >= MaxUnflushed)
+                {
+                    FlushInputs();
+                }
+
+                if (!await receiving)
+                {
+                    break;
+                }
+
                 var (fault, pending) = Dispatch();
                 if (fault is not null)
                 {
@@ -54,6 +76,7 @@ internal sealed class ChannelMultiplexer(SshTransport transport, IConnectionRequ
 
                 if (!pending.IsCompletedSuccessfully)
                 {
+                    FlushInputs();
                     transport.Writer.Flush();
                     await pending;
                 }
@@ -68,10 +91,12 @@ internal sealed class ChannelMultiplexer(SshTransport transport, IConnectionRequ
     public void Send<T>(in T message)
         where T : IMessage => transport.Send(message);
 
+    public bool IsSharedThread => transport.IsSharedThread();
+
     public void Flush() => transport.Writer.Flush();
 
-    public ValueTask<bool> SendBulkAsync(byte[] buffer, int start, int length, AsyncWaiter waiter, CancellationToken cancellationToken) =>
-        transport.Writer.SendBulkAsync(buffer, start, length, waiter, cancellationToken);
+    public ValueTask<bool> SendBulkAsync(byte[] buffer, int start, int length, AsyncWaiter waiter, bool flush, CancellationToken cancellationToken) =>
+        transport.Writer.SendBulkAsync(buffer, start, length, waiter, flush, cancellationToken);
 
     /// <summary>Takes a place in the table for a channel that the peer opens, before it is known whether it is accepted.</summary>
     /// <returns>The channel, or <see langword="null"/> when the table is full.</returns>
@@ -215,7 +240,32 @@ internal sealed class ChannelMultiplexer(SshTransport transport, IConnectionRequ
             return Malformed();
         }
 
-        return Find(message.Recipient) is { } channel ? channel.OnData(message.DataType, message.Data) : NoChannel();
+        if (Find(message.Recipient) is not { } channel)
+        {
+            return NoChannel();
+        }
+
+        var wasFed = channel.HasUnflushedInput;
+        var fault = channel.OnData(message.DataType, message.Data);
+        _unflushed += message.Data.Length;
+        if (!wasFed && channel.HasUnflushedInput)
+        {
+            _fed.Add(channel);
+        }
+
+        return fault;
+    }
+
+    /// <summary>Reader: hands over what came on all channels.</summary>
+    private void FlushInputs()
+    {
+        foreach (var channel in _fed)
+        {
+            channel.FlushInput();
+        }
+
+        _fed.Clear();
+        _unflushed = 0;
     }
 
     private string? OnWindowAdjust(ReadOnlySpan<byte> payload)

@@ -42,15 +42,17 @@ public abstract class SshChannel : IAsyncDisposable
 }
 
 /// <summary>
-/// A reusable piece of memory of one packet's size with room around it for what a packet needs, so that bytes read from a file descriptor are encrypted from where they
+/// A reusable piece of memory of a packet's size or some with room around it for what a packet needs, so that bytes read from a file descriptor are encrypted from where they
 /// were read. Not safe for use from several threads at once.
 /// </summary>
 public abstract class OutputBuffer : IDisposable
 {
-    /// <summary>Where to put bytes: as many as one packet carries (32 KiB unless the peer asked for less).</summary>
+    /// <summary>
+    /// Where to put bytes: as many as one packet carries (32 KiB unless the peer asked for less), or as several do while it is filled each time. It may be another piece of memory after each send.
+    /// </summary>
     public abstract Memory<byte> Memory { get; }
 
-    /// <summary>Sends the first bytes of <see cref="Memory"/>, which may be filled again when the call completes.</summary>
+    /// <summary>Sends the first bytes of <see cref="Memory"/>; when the call completes, more may be put there.</summary>
     /// <param name="count">How many.</param>
     /// <param name="cancellationToken">Ends the wait for the window.</param>
     /// <returns>Done when the bytes are with the transport.</returns>

@@ -9,7 +9,7 @@ internal static class ChannelPump
     public static async Task RunAsync(Channel channel, ForwardedStream stream, ILogger logger, string connectionId, CancellationToken connectionClosed)
     {
         // Neither direction blocks: both wait for descriptors.
-        channel.TakesShortInputInline = true;
+        channel.TakesInputInline = true;
         try
         {
             var inward = GuardAsync(InwardAsync(channel, stream, connectionClosed), () => channel.Input.CompleteAsync(), logger, connectionId);

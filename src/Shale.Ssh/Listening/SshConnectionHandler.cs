@@ -101,7 +101,10 @@ public sealed class SshConnectionHandler : ConnectionHandler
         var time = _options.TimeProvider;
         var started = time.GetTimestamp();
         SshLog.Accepted(_logger, connection.ConnectionId, connection.RemoteEndPoint);
-        var transport = new SshTransport(connection.Transport, Role.Server, _transportOptions);
+        var inline = connection.Features.Get<IInlineReadsFeature>();
+        var transport = inline is null
+            ? new SshTransport(connection.Transport, Role.Server, _transportOptions)
+            : new SshTransport(connection.Transport, Role.Server, _transportOptions) { IsSharedThread = () => inline.IsSharedThread };
         var attempt = AuthenticationOutcome.NotAttempted;
         var graceExceeded = false;
         ServerConnection? served = null;
@@ -133,7 +136,11 @@ public sealed class SshConnectionHandler : ConnectionHandler
             if (served is not null)
             {
                 startup.Dispose();
+                inline?.IsEnabled = true;
                 await served.RunAsync();
+
+                // What ended it may have come on the shared thread.
+                await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
             }
         }
         finally

@@ -61,10 +61,10 @@ internal sealed class ServerSession : SshSession, IChannelRequestHandler
 
     public override PipeReader Input => _channel.Input;
 
-    public override bool TakesShortInputInline
+    public override bool TakesInputInline
     {
-        get => _channel.TakesShortInputInline;
-        set => _channel.TakesShortInputInline = value;
+        get => _channel.TakesInputInline;
+        set => _channel.TakesInputInline = value;
     }
 
     public override ChannelReader<SessionEvent> Events => _events.Reader;

@@ -52,9 +52,9 @@ public abstract class SshSession
     public abstract PipeReader Input { get; }
 
     /// <summary>
-    /// Whether whoever awaits <see cref="Input"/> never blocks: then a few bytes, a keystroke, are handed over on the connection's reader rather than through the thread pool. Unset at first.
+    /// Whether whoever awaits <see cref="Input"/> never blocks: then bytes are handed over on the connection's reader rather than through the thread pool. Unset at first.
     /// </summary>
-    public abstract bool TakesShortInputInline { get; set; }
+    public abstract bool TakesInputInline { get; set; }
 
     /// <summary>Resizes, signals and breaks, at most 64 waiting: a resize replaces an older one that waits, other events past that are dropped.</summary>
     public abstract ChannelReader<SessionEvent> Events { get; }

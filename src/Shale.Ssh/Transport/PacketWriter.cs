@@ -29,6 +29,9 @@ internal sealed class PacketWriter : IDisposable
 
     private const int MaxPayloadLength = 512 * 1024;
 
+    /// <summary>How many buffers a sender hands over before the loop goes on elsewhere.</summary>
+    private const int MaxCarried = 8;
+
     private readonly Lock _gate = new();
     private readonly PipeWriter _output;
     private readonly AsyncWaiter _work = new(runInline: true);
@@ -36,6 +39,7 @@ internal sealed class PacketWriter : IDisposable
     private readonly Queue<AsyncWaiter> _waitingForRoom = new();
     private readonly byte[] _padding = new byte[256];
     private readonly Action _onRekeyDue;
+    private readonly Func<bool> _isSharedThread;
     private readonly long _rekeyAfterBytes;
 
     private PacketSealer _sealer = new ClearSealer();
@@ -51,14 +55,17 @@ internal sealed class PacketWriter : IDisposable
     private Queue<byte[]>? _deferred;
     private int _deferredLength;
     private bool _loopIdle;
+    private bool _unflushed;
     private bool _drainAwaited;
     private bool _completed;
 
     /// <param name="output">The transport; completed when <see cref="RunAsync"/> ends.</param>
     /// <param name="rekeyAfterBytes">After how many bytes under one set of keys <paramref name="onRekeyDue"/> is called.</param>
     /// <param name="onRekeyDue">Called once per set of keys, outside the lock, on the thread of whoever sends.</param>
-    public PacketWriter(PipeWriter output, long rekeyAfterBytes, Action onRekeyDue)
+    /// <param name="isSharedThread">Whether the caller runs on a thread that nobody may keep.</param>
+    public PacketWriter(PipeWriter output, long rekeyAfterBytes, Action onRekeyDue, Func<bool> isSharedThread)
     {
+        _isSharedThread = isSharedThread;
         _output = output;
         _rekeyAfterBytes = rekeyAfterBytes;
         _onRekeyDue = onRekeyDue;
@@ -96,6 +103,7 @@ internal sealed class PacketWriter : IDisposable
             bytes.CopyTo(_buffer.AsSpan(_length));
             _length += bytes.Length;
             _bytesSent += bytes.Length;
+            _unflushed = true;
         }
     }
 
@@ -119,6 +127,7 @@ internal sealed class PacketWriter : IDisposable
             }
 
             rekeyDue = SealCopy(payload);
+            _unflushed |= !flush;
         }
 
         Finish(flush, rekeyDue);
@@ -131,13 +140,14 @@ internal sealed class PacketWriter : IDisposable
     /// <param name="start">Where the message begins, at least 5.</param>
     /// <param name="length">How long it is.</param>
     /// <param name="waiter">The caller's own, to wait with.</param>
+    /// <param name="flush">Whether to start sending now, rather than with what follows or when room is short.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>Whether it was sent: not when the wait was ended or the connection is over.</returns>
-    public ValueTask<bool> SendBulkAsync(byte[] buffer, int start, int length, AsyncWaiter waiter, CancellationToken cancellationToken)
+    public ValueTask<bool> SendBulkAsync(byte[] buffer, int start, int length, AsyncWaiter waiter, bool flush, CancellationToken cancellationToken)
     {
-        return TrySendBulk(buffer, start, length, waiter, out var sent)
+        return TrySendBulk(buffer, start, length, waiter, flush, out var sent)
             ? ValueTask.FromResult(sent)
-            : WaitAndSendBulkAsync(buffer, start, length, waiter, cancellationToken);
+            : WaitAndSendBulkAsync(buffer, start, length, waiter, flush, cancellationToken);
     }
 
     /// <summary>Waits until what is to be sent has shrunk below what an honest peer lets grow. To be awaited by one at a time.</summary>
@@ -154,12 +164,22 @@ internal sealed class PacketWriter : IDisposable
             _drainAwaited = true;
         }
 
-        Flush();
+        StartSending();
         return _drained.WaitAsync(cancellationToken);
     }
 
-    /// <summary>Starts sending what is in the buffer, unless that goes on already.</summary>
+    /// <summary>Starts sending what was put into the buffer without that.</summary>
     public void Flush()
+    {
+        // Looked at without the lock, which is held while a packet is sealed: whoever put something there sees it.
+        if (Volatile.Read(ref _unflushed))
+        {
+            StartSending();
+        }
+    }
+
+    /// <summary>Starts sending what is in the buffer, unless that goes on already.</summary>
+    private void StartSending()
     {
         lock (_gate)
         {
@@ -186,6 +206,7 @@ internal sealed class PacketWriter : IDisposable
 
             _deferring = true;
             SealCopy(kexInit);
+            _unflushed = true;
         }
     }
 
@@ -230,7 +251,7 @@ internal sealed class PacketWriter : IDisposable
             ReleaseWaiters();
         }
 
-        Flush();
+        StartSending();
     }
 
     /// <summary>Sends what is in the buffer and then nothing more. <see cref="RunAsync"/> ends when that is done.</summary>
@@ -267,8 +288,8 @@ internal sealed class PacketWriter : IDisposable
         Exception? error = null;
         try
         {
-            // Without a context: whoever sends runs the loop, in its own call. One buffer, that is: what others add meanwhile is not for a sender to carry that may be the
-            // connection's reader, or a thread that all connections share.
+            // Without a context: whoever sends runs the loop, in its own call. Only so far, that is: what others add meanwhile is not for a sender to carry for ever, and on a thread that all
+            // connections share not at all.
             var carried = 0;
             while (true)
             {
@@ -281,15 +302,13 @@ internal sealed class PacketWriter : IDisposable
 
                 while (TryTake(out var buffer, out var length))
                 {
-                    if (carried++ == 1)
+                    if (carried++ == (_isSharedThread() ? 1 : MaxCarried))
                     {
                         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
                     }
 
-                    buffer.AsSpan(0, length).CopyTo(_output.GetSpan(length));
-                    _output.Advance(length);
+                    var result = await _output.WriteAsync(buffer.AsMemory(0, length), CancellationToken.None).ConfigureAwait(false);
                     ArrayPool<byte>.Shared.Return(buffer);
-                    var result = await _output.FlushAsync(CancellationToken.None).ConfigureAwait(false);
                     if (result.IsCompleted || result.IsCanceled)
                     {
                         // Nobody reads any more: drop what is left, so that nobody waits for room.
@@ -319,9 +338,9 @@ internal sealed class PacketWriter : IDisposable
         }
     }
 
-    private async ValueTask<bool> WaitAndSendBulkAsync(byte[] buffer, int start, int length, AsyncWaiter waiter, CancellationToken cancellationToken)
+    private async ValueTask<bool> WaitAndSendBulkAsync(byte[] buffer, int start, int length, AsyncWaiter waiter, bool flush, CancellationToken cancellationToken)
     {
-        Flush();
+        StartSending();
         while (true)
         {
             if (!await waiter.WaitAsync(cancellationToken))
@@ -329,14 +348,14 @@ internal sealed class PacketWriter : IDisposable
                 return false;
             }
 
-            if (TrySendBulk(buffer, start, length, waiter, out var sent))
+            if (TrySendBulk(buffer, start, length, waiter, flush, out var sent))
             {
                 return sent;
             }
         }
     }
 
-    private bool TrySendBulk(byte[] buffer, int start, int length, AsyncWaiter waiter, out bool sent)
+    private bool TrySendBulk(byte[] buffer, int start, int length, AsyncWaiter waiter, bool flush, out bool sent)
     {
         bool rekeyDue;
         lock (_gate)
@@ -360,9 +379,10 @@ internal sealed class PacketWriter : IDisposable
             Frame(packet, padding);
             Reserve(packet.Length + _sealer.TagSize);
             rekeyDue = Seal(packet);
+            _unflushed |= !flush;
         }
 
-        Finish(flush: true, rekeyDue);
+        Finish(flush, rekeyDue);
         return true;
     }
 
@@ -370,7 +390,7 @@ internal sealed class PacketWriter : IDisposable
     {
         if (flush)
         {
-            Flush();
+            StartSending();
         }
 
         if (rekeyDue)
@@ -489,7 +509,7 @@ internal sealed class PacketWriter : IDisposable
                 return false;
             }
 
-            (_buffer, _length) = ([], 0);
+            (_buffer, _length, _unflushed) = ([], 0, false);
             if (!_deferring || _completed)
             {
                 ReleaseWaiters();

@@ -46,12 +46,15 @@ internal sealed class SshTransport : IAsyncDisposable
         _reader = new PacketReader(pipe.Input);
         OwnVersion = "SSH-2.0-" + options.SoftwareVersion;
         _exchanger = new KeyExchanger(this, options);
-        Writer = new PacketWriter(pipe.Output, options.RekeyAfterBytes, _exchanger.Start);
+        Writer = new PacketWriter(pipe.Output, options.RekeyAfterBytes, _exchanger.Start, () => IsSharedThread());
     }
 
     public Role Role { get; }
 
     public PacketWriter Writer { get; }
+
+    /// <summary>Whether the caller runs on a thread that waits for the bytes of all connections, and only a few bytes of a channel may be handled.</summary>
+    public Func<bool> IsSharedThread { get; init; } = static () => false;
 
     /// <summary>Where the connection stands, apart from a key exchange that may run now.</summary>
     public Phase Phase { get; private set; } = Phase.KexInit;
@@ -172,7 +175,9 @@ internal sealed class SshTransport : IAsyncDisposable
         while (true)
         {
             Writer.Flush();
-            if (!Admit(await _reader.ReadAsync()))
+            var status = await _reader.ReadAsync();
+            await LeaveSharedThreadAsync();
+            if (!Admit(status))
             {
                 return false;
             }
@@ -273,7 +278,13 @@ internal sealed class SshTransport : IAsyncDisposable
                 Writer.Flush();
             }
 
-            if (!Admit(await read))
+            var status = await read;
+            if (status != PacketStatus.Packet || !IsQuick)
+            {
+                await LeaveSharedThreadAsync();
+            }
+
+            if (!Admit(status))
             {
                 return false;
             }
@@ -309,10 +320,21 @@ internal sealed class SshTransport : IAsyncDisposable
         }
     }
 
+    /// <summary>Whether the current message is handled in no time: data and windows of channels.</summary>
+    private bool IsQuick => MessageNumber is Transport.MessageNumber.ChannelData or Transport.MessageNumber.ChannelWindowAdjust;
+
+    private async ValueTask LeaveSharedThreadAsync()
+    {
+        if (IsSharedThread())
+        {
+            await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        }
+    }
+
     /// <summary>Whether the current message is one of a channel, and nothing else is to be done before it.</summary>
     private bool IsPlainChannelMessage()
     {
-        if (MessageNumber is < 90 or > 100 || Phase != Phase.Connection || ExchangePhase != Phase.None || _closing is not null
+        if (MessageNumber is < 90 or > 100 || (!IsQuick && IsSharedThread()) || Phase != Phase.Connection || ExchangePhase != Phase.None || _closing is not null
             || Writer.NeedsDraining || _reader.IsRekeyDue(_options.RekeyAfterBytes))
         {
             return false;

@@ -63,10 +63,10 @@ internal sealed class ShellSessionHandler : ISessionHandler
     private static async Task WriteZerosAsync(SshSession session, long count, CancellationToken cancellationToken)
     {
         using var buffer = session.RentOutputBuffer();
-        buffer.Memory.Span.Clear();
         while (count > 0)
         {
             var part = (int)Math.Min(count, buffer.Memory.Length);
+            buffer.Memory.Span[..part].Clear();
             await buffer.SendAsync(part, cancellationToken);
             count -= part;
         }
