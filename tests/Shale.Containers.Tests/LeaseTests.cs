@@ -370,9 +370,10 @@ public sealed class LeaseTests(LeaseFixture leases)
         await lease.ResumeAsync(Soon);
         await lease.RemoveAsync(Soon);
         await EventuallyAsync(() => Task.FromResult(seen.Any(e => e.LeaseId == lease.LeaseId && e.Kind == LeaseEventKind.Removed)), "the last event");
-        Assert.Equal(
-            [LeaseEventKind.Started, LeaseEventKind.Paused, LeaseEventKind.Resumed, LeaseEventKind.Stopped, LeaseEventKind.Removed],
-            seen.Where(e => e.LeaseId == lease.LeaseId).Select(e => e.Kind));
+
+        // A busy engine tells of a short pause twice: it hears of it from containerd when the container runs again, and takes it for another.
+        var kinds = string.Join(' ', seen.Where(e => e.LeaseId == lease.LeaseId).Select(e => e.Kind));
+        Assert.Matches("^Started (Paused Resumed ){1,2}Stopped Removed$", kinds);
         Assert.Equal("137", seen.First(e => e.LeaseId == lease.LeaseId && e.Kind == LeaseEventKind.Stopped).Detail);
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => watching);

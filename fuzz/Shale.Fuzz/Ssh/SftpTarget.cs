@@ -71,7 +71,14 @@ public sealed class SftpTarget : IFuzzTarget
 
         ValueTask Answered(ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
         {
-            answers.Add(bytes.ToArray());
+            // Those of one turn come together, each whole.
+            for (var rest = bytes.ToArray(); rest.Length > 0;)
+            {
+                var length = rest.Length < 4 ? rest.Length : (int)Math.Min((uint)rest.Length, 4 + BinaryPrimitives.ReadUInt32BigEndian(rest));
+                answers.Add(rest[..length]);
+                rest = rest[length..];
+            }
+
             return ValueTask.CompletedTask;
         }
 
