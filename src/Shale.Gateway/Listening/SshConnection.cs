@@ -44,7 +44,7 @@ internal sealed class SshConnection : DefaultConnectionContext, IInlineReadsFeat
     public bool IsSharedThread => PolledSocket.IsSharedThread;
 
     /// <summary>Takes over a socket that was accepted.</summary>
-    /// <returns><see langword="null"/> where its other end has gone meanwhile.</returns>
+    /// <returns><see langword="null"/> where its other end has gone meanwhile, or the system has no room for it.</returns>
     public static SshConnection? TryOpen(Socket socket)
     {
         try
@@ -52,8 +52,9 @@ internal sealed class SshConnection : DefaultConnectionContext, IInlineReadsFeat
             socket.NoDelay = true;
             return new SshConnection(socket);
         }
-        catch (SocketException)
+        catch (Exception e) when (e is SocketException or IOException)
         {
+            // Whatever it is, the next one is to be accepted.
             socket.Dispose();
             return null;
         }
