@@ -13,6 +13,14 @@ internal sealed class SshConnection : DefaultConnectionContext, IInlineReadsFeat
     /// <summary>What is read and dropped at the end, at most: bytes left in the socket would turn its close into a reset, and a reset takes our last words away from the client.</summary>
     private const int MaxDropped = 256 * 1024;
 
+    /// <summary>
+    /// How much the system takes that it can't send yet. On a slow line it would take megabytes of bulk, and a keystroke's echo would be behind all of them.
+    /// </summary>
+    private const int MaxNotSent = 128 * 1024;
+
+    // linux/tcp.h: IPPROTO_TCP, TCP_NOTSENT_LOWAT.
+    private const int ProtocolTcp = 6, NotSentLowWater = 25;
+
     private readonly PolledSocket _socket;
     private readonly SocketPipeReader _input;
     private readonly SocketPipeWriter _output;
@@ -50,6 +58,7 @@ internal sealed class SshConnection : DefaultConnectionContext, IInlineReadsFeat
         try
         {
             socket.NoDelay = true;
+            socket.SetRawSocketOption(ProtocolTcp, NotSentLowWater, BitConverter.GetBytes(MaxNotSent));
             return new SshConnection(socket);
         }
         catch (Exception e) when (e is SocketException or IOException)

@@ -124,6 +124,34 @@ public sealed class SshListenerTests
         Assert.True(result.IsCanceled);
     }
 
+    /// <summary>What the system has taken can't be overtaken: a keystroke's echo would wait behind it, on a slow line for seconds.</summary>
+    [Fact]
+    public async Task TheSystemTakesLittleThatItCannotSend()
+    {
+        const int ReceiveBuffer = 64 * 1024;
+        long taken = 0;
+        await using var server = await Server.StartAsync(async connection =>
+        {
+            var output = connection.Transport.Output;
+            var block = new byte[16 * 1024];
+            for (var write = WriteAsync(); write.IsCompleted; write = WriteAsync())
+            {
+                await write;
+                taken += block.Length;
+            }
+
+            output.CancelPendingFlush();
+
+            Task<FlushResult> WriteAsync() => output.WriteAsync(block).AsTask();
+        });
+        using var client = new TcpClient { ReceiveBufferSize = ReceiveBuffer };
+        await client.ConnectAsync(IPAddress.Loopback, server.Port);
+        await server.ServedAsync();
+
+        // The kernel doubles a receive buffer that is asked for, and half of what it holds there may be its own.
+        Assert.InRange(taken, ReceiveBuffer / 2, (2 * ReceiveBuffer) + (256 * 1024));
+    }
+
     [Fact]
     public async Task LastWordsArriveThoughNobodyReadWhatTheClientSent()
     {
