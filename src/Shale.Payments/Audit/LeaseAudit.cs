@@ -17,13 +17,14 @@ internal sealed class LeaseAudit
     private LeasePauseChanged? _pause;
     private long _time;
     private ulong _active;
+    private long _activeAt;
     private bool _closed;
 
     public LeaseAudit(LeaseOpened terms, TimeSpan tolerance)
     {
         _terms = terms;
         _deposit = terms.Deposit;
-        _time = terms.UnixMilliseconds;
+        _time = _activeAt = terms.UnixMilliseconds;
         _tolerance = (ulong)tolerance.TotalMilliseconds;
         Payer = EdDsaPublicKey.TryRead(terms.PayerKey.Span, out var payer) ? payer : null;
         Domain = VoucherDomain.Create(terms.ChainId, terms.Contract.Span);
@@ -170,13 +171,16 @@ internal sealed class LeaseAudit
             }
         }
 
+        // From here on time is served again, or none is.
+        _activeAt = Math.Max(_activeAt, pause.UnixMilliseconds);
         _pause = pause;
     }
 
     /// <summary>No more time is served than goes by, and none while paused.</summary>
     private void CheckActive(ulong active, long time, Action<string, string> problem)
     {
-        var elapsed = (ulong)Math.Max(0, time - _time);
+        // Since an entry last told of it: one of a deposit or a settlement may have come between.
+        var elapsed = (ulong)Math.Max(0, time - _activeAt);
         var most = _pause is { IsPaused: true } ? _active : _active + elapsed + _tolerance;
         if (active > most)
         {
@@ -184,6 +188,7 @@ internal sealed class LeaseAudit
         }
 
         _active = Math.Max(_active, active);
+        _activeAt = Math.Max(_activeAt, time);
     }
 
     private void ApplySettled(LeaseSettled settled, Action<string, string> problem)

@@ -36,6 +36,20 @@ public sealed class LogAuditorTests : IDisposable
         Assert.Equal(Price.Value * (95 + 25 + 1), report.Authorised);
     }
 
+    /// <summary>How much time may have been served is counted from the entry that last told of it, not from one of a deposit or a settlement that came between.</summary>
+    [Fact]
+    public async Task Log_WithDepositsAndSettlementsBetweenItsStatements_IsClean()
+    {
+        var entries = Lease(42, ticks: 20, withPause: true);
+        var paused = entries.FindIndex(e => e is LeasePauseChanged);
+        var time = entries[paused].UnixMilliseconds;
+        entries.Insert(paused + 1, new DepositChanged(42, time + 29_000, AttoFil.Create(AttoFil.OneFil.Value + 2)));
+        entries.Insert(paused, new DepositChanged(42, time - 100, AttoFil.Create(AttoFil.OneFil.Value + 1)));
+        entries.Insert(paused, new LeaseSettled(42, time - 1000, SHA256.HashData("tx"u8), 0, 3, Price, SHA256.HashData("root"u8)));
+        await WriteAsync(entries);
+        Assert.Empty((await AuditAsync()).Findings);
+    }
+
     [Fact]
     public async Task Log_WithAnyBitOfItsEntriesFlipped_IsFoundOut()
     {
