@@ -46,9 +46,8 @@ public sealed class EditorTests(GatewayFixture fixture) : IDisposable
             def go(c):
               n=int(c.makefile('rb').readline()); c.sendall(b'x'*n); c.close()
             def serve(s):
-              s.listen(128)
               while True: threading.Thread(target=go, args=(s.accept()[0],)).start()
-            t=socket.socket(); t.bind(('127.0.0.1', 0)); u=socket.socket(socket.AF_UNIX); u.bind('/root/.vscode-server/{{id}}.sock')
+            t=socket.socket(); t.bind(('127.0.0.1', 0)); u=socket.socket(socket.AF_UNIX); u.bind('/root/.vscode-server/{{id}}.sock'); t.listen(128); u.listen(128)
             threading.Thread(target=serve, args=(u,)).start()
             print('{{id}}: listeningOn==%d==' % t.getsockname()[1], flush=True)
             serve(t)
