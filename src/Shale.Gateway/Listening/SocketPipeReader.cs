@@ -15,7 +15,7 @@ namespace Shale.Gateway.Listening;
 internal sealed class SocketPipeReader(PolledSocket socket) : PipeReader
 {
     /// <summary>A read below this is a keystroke or a small request; more is bulk, and not handed over on the shared thread.</summary>
-    private const int ShortSize = 4096;
+    private const int ShortSize = 16 * 1024;
 
     /// <summary>Room for some packets of bulk data in one read.</summary>
     private const int BulkSize = 128 * 1024;

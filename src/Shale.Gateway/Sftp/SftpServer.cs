@@ -17,6 +17,9 @@ internal sealed partial class SftpServer : IAsyncDisposable
     /// <summary>How much is handled before its answers are sent and its room is given back to the client: some writes, or many small requests.</summary>
     private const int MaxTurn = 128 * 1024;
 
+    /// <summary>The largest answers that are sent on the thread that waits for all sockets.</summary>
+    private const int MaxOnSharedThread = 16 * 1024;
+
     /// <summary>What a write has before its data: type, u32 id, string handle, u64 offset, and their length.</summary>
     private const int WriteHead = 1 + 4 + 4 + 4 + 8 + 4;
 
@@ -53,12 +56,6 @@ internal sealed partial class SftpServer : IAsyncDisposable
         while (true)
         {
             var read = await _input.ReadAsync(cancellation).ConfigureAwait(false);
-            if (PolledSocket.IsSharedThread)
-            {
-                // A small request may have a large answer.
-                await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-            }
-
             var buffer = read.Buffer;
             var whole = true;
             while (whole && read.Buffer.Length - buffer.Length < MaxTurn)
@@ -150,6 +147,12 @@ internal sealed partial class SftpServer : IAsyncDisposable
         }
 
         _replies.End();
+        if (_replies.Ready.Length > MaxOnSharedThread && PolledSocket.IsSharedThread)
+        {
+            // Data that were at hand: to encrypt them is not for that thread.
+            await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        }
+
         if (_replies.Ready.Length >= SftpReplies.Full)
         {
             await SendAsync(cancellation).ConfigureAwait(false);

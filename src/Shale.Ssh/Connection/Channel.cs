@@ -30,7 +30,7 @@ internal sealed class Channel : SshChannel
     internal const int TailRoom = PacketSealer.MaxPadding;
 
     /// <summary>What a packet of keystrokes, a pasted line or a small request has at most.</summary>
-    private const int ShortInput = 4096;
+    private const int ShortInput = 16 * 1024;
 
     private readonly ChannelMultiplexer _multiplexer;
     private readonly Lock _gate = new();
