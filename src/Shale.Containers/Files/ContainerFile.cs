@@ -165,11 +165,19 @@ internal sealed class ContainerFile(SafeFileHandle file, UserThread thread, bool
             }
 
             // With O_APPEND Linux writes at the end whatever the offset is.
-            var written = FileCalls.WriteAt(Handle, vector, count, offset);
-            var error = written < 0 ? Native.LastError : 0;
-            foreach (var pin in pins[..count])
+            nint written;
+            int error;
+            try
             {
-                pin.Dispose();
+                written = FileCalls.WriteAt(Handle, vector, count, offset);
+                error = written < 0 ? Native.LastError : 0;
+            }
+            finally
+            {
+                foreach (var pin in pins[..count])
+                {
+                    pin.Dispose();
+                }
             }
 
             if (error is not (0 or Native.EINTR))

@@ -129,6 +129,12 @@ internal sealed partial class SftpServer : IAsyncDisposable
         }
         else
         {
+            if (type == SftpType.Close && PolledSocket.IsSharedThread)
+            {
+                // To close a file that has no name any more is to free it, which takes the disk's time, and it is done here.
+                await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+            }
+
             if (type == SftpType.Extended)
             {
                 // It may take long: a copy, a disk that is asked to be sure.
