@@ -291,12 +291,11 @@ public sealed class LeaseService
         }
 
         await _gate.OnEndingAsync(this, reason).ConfigureAwait(false);
-        await _ended.CancelAsync().ConfigureAwait(false);
-        foreach (var connection in _connections.Keys)
-        {
-            await connection.DisconnectAsync(DisconnectReason.ByApplication, reason).ConfigureAwait(false);
-        }
 
+        // The reason goes out before sessions end for it: a client whose last session has ended leaves without reading on.
+        await DisconnectAllAsync(reason).ConfigureAwait(false);
+        await _ended.CancelAsync().ConfigureAwait(false);
+        await DisconnectAllAsync(reason).ConfigureAwait(false);
         await _ensuring.WaitAsync().ConfigureAwait(false);
         try
         {
@@ -317,6 +316,14 @@ public sealed class LeaseService
         finally
         {
             _ensuring.Release();
+        }
+    }
+
+    private async Task DisconnectAllAsync(string reason)
+    {
+        foreach (var connection in _connections.Keys)
+        {
+            await connection.DisconnectAsync(DisconnectReason.ByApplication, reason).ConfigureAwait(false);
         }
     }
 
