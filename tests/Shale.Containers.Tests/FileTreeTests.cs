@@ -122,7 +122,7 @@ public sealed class FileTreeTests(LeaseFixture leases)
         Assert.Equal(FileError.NotPermitted, await tree.ChangeAsync(B("/etc/passwd"), new FileChange { Mode = 0x1ff }, true, None));
         Assert.Equal(FileError.NotPermitted, await tree.ChangeAsync(B("/etc/passwd"), new FileChange { Uid = 4252, Gid = 4252 }, true, None));
         Assert.Equal(FileError.None, await WriteAsync(tree, "mine", "x", mode: 0x1b6)); // relative: below home
-        Assert.Equal("4252 4254 666\n", (await RunAsync(leases.DebianLease, Shell("stat -c '%u %g %a' /u/own/mine"))).Out);
+        Assert.Equal("4252 4254 644\n", (await RunAsync(leases.DebianLease, Shell("stat -c '%u %g %a' /u/own/mine"))).Out);
         Assert.Equal((string?[])["root", "worker", null], (IEnumerable<string?>)(await tree.GetNamesAsync([0, 4252, 999_999], [4254], None)).Users);
         Assert.Equal((string?[])["team"], (IEnumerable<string?>)(await tree.GetNamesAsync([0], [4254], None)).Groups);
 

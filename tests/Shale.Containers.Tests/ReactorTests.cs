@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Shale.Containers.Tests;
 
-/// <summary>Descriptors that are waited for in the reactor: what runs on its thread, which all of them share, and what must not.</summary>
+/// <summary>Descriptors that are waited for in the reactor: what runs on the threads that all of them share, and what must not.</summary>
 public sealed class ReactorTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
@@ -105,6 +105,86 @@ public sealed class ReactorTests
         await Assert.ThrowsAsync<ObjectDisposedException>(() => reading.WaitAsync(Patience));
     }
 
+    /// <summary>Who takes long leaves the thread to himself, and others wait for all that comes meanwhile; until too many have left, and whoever is next must go elsewhere.</summary>
+    [Fact]
+    public async Task Thread_ThatIsLeft_IsReplacedUntilThereAreTooMany()
+    {
+        using var end = new ManualResetEventSlim();
+        var left = new List<Task<bool>>();
+        try
+        {
+            bool found;
+            do
+            {
+                Assert.True(left.Count < 1000, "There is no limit.");
+                var (near, far) = OnePipe();
+                using (far)
+                {
+                    var entered = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+                    left.Add(LeaveAsync(near, entered, end));
+                    far.WriteByte(1);
+                    found = await entered.Task.WaitAsync(Patience);
+                }
+            }
+            while (found);
+
+            Assert.InRange(left.Count, 2, 1000);
+
+            // All that could leave have, and what comes is still told of.
+            var (reader, writer) = OnePipe();
+            using (reader)
+            using (writer)
+            {
+                var read = Begin(() => reader.ReadAsync(new byte[16]));
+                writer.WriteByte(1);
+                Assert.Equal((1, true), await read);
+            }
+        }
+        finally
+        {
+            end.Set();
+        }
+
+        await Task.WhenAll(left).WaitAsync(Patience);
+
+        // Those that come back wait again, or stand by.
+        var (again, last) = OnePipe();
+        using (last)
+        {
+            var entered = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+            var leaving = LeaveAsync(again, entered, end);
+            last.WriteByte(1);
+            Assert.True(await entered.Task.WaitAsync(Patience));
+            await leaving.WaitAsync(Patience);
+        }
+
+        static async Task<bool> LeaveAsync(DescriptorStream from, TaskCompletionSource<bool> entered, ManualResetEventSlim end)
+        {
+            using (from)
+            {
+                await from.ReadAsync(new byte[16]).ConfigureAwait(false);
+                Assert.True(Reactor.IsSharedThread);
+                var found = Reactor.TryLeave();
+                Assert.Equal(!found, Reactor.IsSharedThread);
+                Assert.True(Reactor.IsOwnThread);
+                entered.SetResult(found);
+                if (found)
+                {
+                    end.Wait(Patience);
+                }
+
+                return found;
+            }
+        }
+    }
+
+    /// <summary>A pipe whose reader may be told on a shared thread.</summary>
+    private static (DescriptorStream Reader, FileStream Writer) OnePipe()
+    {
+        var (reader, far) = Native.CreatePipe(readHere: true, 1 << 16);
+        return (new DescriptorStream(new PolledHandle(reader), true, false, ownsHandle: true, shortReadsInline: true), new FileStream(far, FileAccess.Write, bufferSize: 0));
+    }
+
     /// <summary>Starts a read that waits, and whose end says on what thread it came.</summary>
     private static Task<(int Count, bool OnReactor)> Begin(Func<ValueTask<int>> read)
     {
@@ -117,14 +197,14 @@ public sealed class ReactorTests
     {
         var buffer = new byte[1024];
         var first = await stream.ReadAsync(buffer.AsMemory(0, 10)).ConfigureAwait(false);
-        var onReactor = Reactor.IsCurrent;
-        return (first, onReactor, await stream.ReadAsync(buffer).ConfigureAwait(false), Reactor.IsCurrent);
+        var onReactor = Reactor.IsSharedThread;
+        return (first, onReactor, await stream.ReadAsync(buffer).ConfigureAwait(false), Reactor.IsSharedThread);
     }
 
     private static async Task<(int Count, bool OnReactor)> ThenAsync(ValueTask<int> read)
     {
         var count = await read.ConfigureAwait(false);
-        return (count, Reactor.IsCurrent);
+        return (count, Reactor.IsSharedThread);
     }
 
 }

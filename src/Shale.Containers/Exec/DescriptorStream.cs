@@ -53,7 +53,7 @@ internal sealed class DescriptorStream(PolledHandle handle, bool canRead, bool c
         if (read >= 0)
         {
             // More lay there already: a stream of bytes is not the reactor's to carry.
-            return Reactor.IsCurrent ? MoveAsync(read) : new ValueTask<int>(read);
+            return Reactor.TryLeave() ? new ValueTask<int>(read) : MoveAsync(read);
         }
 
         return ReadSlowAsync(buffer, cancellationToken);
@@ -119,7 +119,7 @@ internal sealed class DescriptorStream(PolledHandle handle, bool canRead, bool c
             var read = TryRead(buffer.Span);
             if (read >= 0)
             {
-                return read is 0 or > ShortRead && Reactor.IsCurrent ? await MoveAsync(read).ConfigureAwait(false) : read;
+                return read is 0 or > ShortRead && !Reactor.TryLeave() ? await MoveAsync(read).ConfigureAwait(false) : read;
             }
         }
     }
@@ -136,7 +136,12 @@ internal sealed class DescriptorStream(PolledHandle handle, bool canRead, bool c
     {
         while (!buffer.IsEmpty)
         {
-            await handle.WaitWritableAsync(cancellationToken).ConfigureAwait(false);
+            await handle.WaitWritableAsync(cancellationToken, shortReadsInline).ConfigureAwait(false);
+            if (!Reactor.TryLeave())
+            {
+                await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+            }
+
             var written = TryWrite(buffer.Span);
             if (written > 0)
             {

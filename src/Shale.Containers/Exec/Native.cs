@@ -98,13 +98,7 @@ internal static unsafe partial class Native
     internal static SafeFileHandle Owned(nint fd, string call) =>
         fd >= 0 ? new SafeFileHandle(fd, ownsHandle: true) : throw Failure(call, LastError);
 
-    internal static void Check(int result, string call)
-    {
-        if (result < 0)
-        {
-            throw Failure(call, LastError);
-        }
-    }
+    internal static int Check(int result, string call) => result >= 0 ? result : throw Failure(call, LastError);
 
     /// <summary>A pipe; only this side's end is non-blocking, because the other's mode is seen by the program that gets it.</summary>
     internal static (SafeFileHandle Reader, SafeFileHandle Writer) CreatePipe(bool readHere, int capacity)

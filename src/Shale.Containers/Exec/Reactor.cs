@@ -6,28 +6,66 @@ using Microsoft.Win32.SafeHandles;
 namespace Shale.Containers.Exec;
 
 /// <summary>
-/// One thread that waits in epoll for all pipes, terminals and control sockets of this process, for each only while somebody waits: a stream that is never waited for costs
+/// A few threads that wait in epoll for all pipes, terminals and sockets of this process, for each only while somebody waits: a stream that is never waited for costs
 /// no wake-up. The base class library does this for sockets only; a FileStream over a pipe or a terminal would hold a thread for every waiting read.
 /// </summary>
+/// <remarks>
+/// What follows a wait may run on the thread that waited, without a hop to another one. While it returns soon, the thread stays one that all descriptors share. What takes
+/// longer leaves first (<see cref="TryLeave"/>): the thread is then its own until it comes back, and another waits in its place.
+/// </remarks>
 internal sealed unsafe class Reactor
 {
-    private const int EventsPerWait = 128;
+    /// <summary>Threads that wait at the same time: bulk of one connection, and an event of another.</summary>
+    private static readonly int Waiting = Math.Max(2, Environment.ProcessorCount);
+
+    /// <summary>Threads in all. Most may have left for as long as a disk takes; who finds none to take his place goes on in the thread pool.</summary>
+    private static readonly int MaxThreads = 5 * Waiting;
 
     private static readonly Lazy<Reactor> LazyShared = new(() => new Reactor());
 
     [ThreadStatic]
-    private static bool s_isThisThread;
+    private static Role s_role;
 
+    private readonly object _gate = new();
     private readonly SafeFileHandle _epoll = Native.CreateEpoll();
     private readonly ConcurrentDictionary<long, PolledHandle> _handles = new();
     private long _nextKey;
+    private int _threads;
+    private int _sharing;
+    private int _parked;
+    private int _called;
 
-    private Reactor() => new Thread(Run) { IsBackground = true, Name = "shale-epoll" }.Start();
+    private Reactor()
+    {
+        while (_sharing < Waiting)
+        {
+            Start();
+        }
+    }
+
+    private enum Role
+    {
+        /// <summary>No thread of the reactor.</summary>
+        None,
+
+        /// <summary>All descriptors share it.</summary>
+        Sharing,
+
+        /// <summary>Others wait in its place.</summary>
+        Left,
+    }
 
     public static Reactor Shared => LazyShared.Value;
 
-    /// <summary>Whether the caller runs on the reactor's thread, which all descriptors share and nobody may keep.</summary>
-    public static bool IsCurrent => s_isThisThread;
+    /// <summary>Whether the caller runs on a thread that all descriptors share, which nobody may keep.</summary>
+    public static bool IsSharedThread => s_role == Role.Sharing;
+
+    /// <summary>Whether the caller runs on a thread of the reactor's, shared or not.</summary>
+    public static bool IsOwnThread => s_role != Role.None;
+
+    /// <summary>Lets another thread wait for descriptors in place of this one, until what runs here returns.</summary>
+    /// <returns>Whether the caller may take his time. If not, he is to go on in the thread pool.</returns>
+    public static bool TryLeave() => s_role != Role.Sharing || Shared.TryReplaceThis();
 
     public long Add(PolledHandle handle)
     {
@@ -60,25 +98,89 @@ internal sealed unsafe class Reactor
         }
     }
 
+    /// <summary>Under the gate, but for the first ones.</summary>
+    private void Start()
+    {
+        _threads++;
+        _sharing++;
+        new Thread(Run) { IsBackground = true, Name = "shale-epoll" }.Start();
+    }
+
     private void Run()
     {
-        s_isThisThread = true;
-        var memory = stackalloc byte[EventsPerWait * EpollEvents.Size];
-        var events = new EpollEvents(new Span<byte>(memory, EventsPerWait * EpollEvents.Size));
+        FileMask.TakeForThisThread();
+        s_role = Role.Sharing;
+        var memory = stackalloc byte[EpollEvents.Size];
+        var events = new EpollEvents(new Span<byte>(memory, EpollEvents.Size));
         while (true)
         {
-            var count = Native.EpollWait(_epoll, memory, EventsPerWait, -1);
-            for (var i = 0; i < count; i++)
+            // One at a time: what follows may keep this thread from those behind it.
+            if (Native.EpollWait(_epoll, memory, 1, -1) != 1)
             {
-                var (what, key) = events[i];
-                if (!_handles.TryGetValue(key, out var handle))
-                {
-                    continue;
-                }
+                continue;
+            }
 
+            var (what, key) = events[0];
+            if (_handles.TryGetValue(key, out var handle))
+            {
                 handle.OnEvents(what);
             }
+
+            if (s_role == Role.Left)
+            {
+                ComeBack();
+            }
         }
+    }
+
+    private bool TryReplaceThis()
+    {
+        lock (_gate)
+        {
+            if (_sharing == 1 && _parked > 0)
+            {
+                _parked--;
+                _called++;
+                _sharing++;
+                Monitor.Pulse(_gate);
+            }
+            else if (_sharing == 1 && _threads < MaxThreads)
+            {
+                Start();
+            }
+
+            if (_sharing == 1)
+            {
+                return false;
+            }
+
+            _sharing--;
+            s_role = Role.Left;
+            return true;
+        }
+    }
+
+    private void ComeBack()
+    {
+        lock (_gate)
+        {
+            if (_sharing < Waiting)
+            {
+                _sharing++;
+            }
+            else
+            {
+                _parked++;
+                while (_called == 0)
+                {
+                    Monitor.Wait(_gate);
+                }
+
+                _called--;
+            }
+        }
+
+        s_role = Role.Sharing;
     }
 
     private int Control(int operation, SafeHandle fd, int events, long key)
@@ -128,11 +230,13 @@ internal sealed class PolledHandle : IDisposable
 
     /// <summary>Waits until there may be something to read, or the end; at once where the handle is closed.</summary>
     /// <param name="cancellationToken">Ends the wait.</param>
-    /// <param name="inline">Whether what follows may run on the reactor's thread: it returns at once, and knows by <see cref="Reactor.IsCurrent"/>.</param>
+    /// <param name="inline">Whether what follows may run on the thread that waits: it returns soon or leaves it, and knows by <see cref="Reactor.IsSharedThread"/>.</param>
     public ValueTask WaitReadableAsync(CancellationToken cancellationToken, bool inline = false) => _readable.BeginAsync(inline, cancellationToken);
 
     /// <summary>Waits until there may be room to write, or nobody reads any more; at once where the handle is closed.</summary>
-    public ValueTask WaitWritableAsync(CancellationToken cancellationToken) => _writable.BeginAsync(inline: false, cancellationToken);
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <param name="inline">As for <see cref="WaitReadableAsync"/>.</param>
+    public ValueTask WaitWritableAsync(CancellationToken cancellationToken, bool inline = false) => _writable.BeginAsync(inline, cancellationToken);
 
     public void Dispose()
     {
@@ -169,7 +273,8 @@ internal sealed class PolledHandle : IDisposable
             Arm();
         }
 
-        _writable.Complete(write, inline: false, hungUp ? Native.Failure("write", Native.EPIPE) : null);
+        // Of two, one at a time: the reader is not to wait for what the writer does.
+        _writable.Complete(write, inline: !read, hungUp ? Native.Failure("write", Native.EPIPE) : null);
         _readable.Complete(read, inline: true);
     }
 

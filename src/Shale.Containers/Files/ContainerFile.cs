@@ -5,8 +5,8 @@ using Shale.Containers.Exec;
 
 namespace Shale.Containers.Files;
 
-/// <summary>An open regular file. Bytes that are in memory are read at once; all else happens on the session's thread.</summary>
-internal sealed class ContainerFile(SafeFileHandle file, UserThread thread, bool append) : IContainerFile
+/// <summary>An open regular file. Bytes that are in memory are read at once; all else is a call of the session's.</summary>
+internal sealed class ContainerFile(SafeFileHandle file, UserCalls calls, bool append) : IContainerFile
 {
     /// <summary>A copy is done in pieces of this size, so that it can be cancelled.</summary>
     private const long CopyPiece = 64L << 20;
@@ -19,11 +19,13 @@ internal sealed class ContainerFile(SafeFileHandle file, UserThread thread, bool
 
     private SafeFileHandle Handle { get; } = file;
 
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
-        Handle.Dispose();
-        _ahead.Clear();
-        return ValueTask.CompletedTask;
+        // To close a file that has no name any more is to free it, which takes the disk's time.
+        if (!await CallAsync(Close, closed: false, CancellationToken.None).ConfigureAwait(false))
+        {
+            Close();
+        }
     }
 
     public unsafe ValueTask<FileResult<int>> ReadAsync(Memory<byte> buffer, long offset, CancellationToken cancellationToken)
@@ -38,7 +40,7 @@ internal sealed class ContainerFile(SafeFileHandle file, UserThread thread, bool
             return ValueTask.FromResult(new FileResult<int>(FileError.BadDescriptor, 0));
         }
 
-        var changes = thread.Changes;
+        var changes = calls.Changes;
         if (_ahead.TryRead(buffer.Span, offset, changes, out var toRead))
         {
             return ValueTask.FromResult(new FileResult<int>(FileError.None, buffer.Length));
@@ -46,7 +48,7 @@ internal sealed class ContainerFile(SafeFileHandle file, UserThread thread, bool
 
         try
         {
-            // RWF_NOWAIT gives what the page cache has, without a turn to the thread. Data sets' file systems know it, overlayfs does not.
+            // RWF_NOWAIT gives what the page cache has, without a call. Data sets' file systems know it, overlayfs does not.
             fixed (byte* bytes = buffer.Span)
             {
                 var vector = stackalloc nint[2] { (nint)bytes, buffer.Length };
@@ -64,28 +66,28 @@ internal sealed class ContainerFile(SafeFileHandle file, UserThread thread, bool
             return ValueTask.FromResult(new FileResult<int>(FileError.BadDescriptor, 0));
         }
 
-        return OnThread(() => toRead > buffer.Length ? ReadBlock(buffer.Span, offset, changes) : ReadAt(buffer.Span, offset), new(FileError.BadDescriptor, 0), cancellationToken);
+        return CallAsync(() => toRead > buffer.Length ? ReadBlock(buffer.Span, offset, changes) : ReadAt(buffer.Span, offset), new(FileError.BadDescriptor, 0), cancellationToken);
     }
 
     public ValueTask<FileError> WriteAsync(ReadOnlySequence<byte> data, long offset, CancellationToken cancellationToken) =>
         offset < 0 && !append
             ? ValueTask.FromResult(FileError.Invalid)
-            : OnThread(() => Write(data, Math.Max(offset, 0)), FileError.BadDescriptor, cancellationToken);
+            : CallAsync(() => Write(data, Math.Max(offset, 0)), FileError.BadDescriptor, cancellationToken);
 
     public ValueTask<FileResult<FileStatus>> GetStatusAsync(CancellationToken cancellationToken) =>
-        OnThread(
+        CallAsync(
             () => FileStatus.TryRead(Handle, out var status) ? new FileResult<FileStatus>(FileError.None, status) : new(FileCalls.Error(-1), default),
             new(FileError.BadDescriptor, default),
             cancellationToken);
 
     public ValueTask<FileError> ChangeAsync(FileChange change, CancellationToken cancellationToken) =>
-        OnThread(() => ChangeAndNote(change), FileError.BadDescriptor, cancellationToken);
+        CallAsync(() => ChangeAndNote(change), FileError.BadDescriptor, cancellationToken);
 
     public ValueTask<FileError> SyncAsync(CancellationToken cancellationToken) =>
-        OnThread(() => FileCalls.Error(FileCalls.Sync(Handle)), FileError.BadDescriptor, cancellationToken);
+        CallAsync(() => FileCalls.Error(FileCalls.Sync(Handle)), FileError.BadDescriptor, cancellationToken);
 
     public ValueTask<FileResult<FileSystemStatus>> GetFileSystemAsync(CancellationToken cancellationToken) =>
-        OnThread(
+        CallAsync(
             () => FileCalls.FileSystem(Handle) is { } status ? new FileResult<FileSystemStatus>(FileError.None, status) : new(FileCalls.Error(-1), default),
             new(FileError.BadDescriptor, default),
             cancellationToken);
@@ -101,7 +103,7 @@ internal sealed class ContainerFile(SafeFileHandle file, UserThread thread, bool
         while (left > 0)
         {
             var (at, to, piece) = (offset, targetOffset, Math.Min(left, CopyPiece));
-            var copied = await OnThread(
+            var copied = await CallAsync(
                 () => CopyPieceTo(at, other, to, piece),
                 new FileResult<long>(FileError.BadDescriptor, 0),
                 cancellationToken).ConfigureAwait(false);
@@ -118,10 +120,17 @@ internal sealed class ContainerFile(SafeFileHandle file, UserThread thread, bool
         return FileError.None;
     }
 
+    private bool Close()
+    {
+        Handle.Dispose();
+        _ahead.Clear();
+        return true;
+    }
+
     private FileError ChangeAndNote(FileChange change)
     {
         var error = Change(Handle, change);
-        thread.NoteChange();
+        calls.NoteChange();
         return error;
     }
 
@@ -145,7 +154,7 @@ internal sealed class ContainerFile(SafeFileHandle file, UserThread thread, bool
 
     private unsafe FileError Write(ReadOnlySequence<byte> data, long offset)
     {
-        thread.NoteChange();
+        calls.NoteChange();
         var vector = stackalloc nint[2 * MaxPieces];
         Span<MemoryHandle> pins = new MemoryHandle[MaxPieces];
         while (!data.IsEmpty)
@@ -210,7 +219,7 @@ internal sealed class ContainerFile(SafeFileHandle file, UserThread thread, bool
     {
         var done = FileCalls.CopyRange(Handle, &offset, target.Handle, &targetOffset, (nuint)length, 0);
         var error = FileCalls.Error(done);
-        thread.NoteChange();
+        calls.NoteChange();
         return new FileResult<long>(error, done);
     }
 
@@ -255,11 +264,11 @@ internal sealed class ContainerFile(SafeFileHandle file, UserThread thread, bool
         return FileCalls.Error(FileCalls.SetTimesAt(file, &empty, times, FileCalls.AT_EMPTY_PATH));
     }
 
-    private async ValueTask<T> OnThread<T>(Func<T> call, T closed, CancellationToken cancellationToken)
+    private async ValueTask<T> CallAsync<T>(Func<T> call, T closed, CancellationToken cancellationToken)
     {
         try
         {
-            return await thread.RunAsync(call, cancellationToken).ConfigureAwait(false);
+            return await calls.RunAsync(call, cancellationToken).ConfigureAwait(false);
         }
         catch (ObjectDisposedException)
         {
@@ -269,7 +278,7 @@ internal sealed class ContainerFile(SafeFileHandle file, UserThread thread, bool
 }
 
 /// <summary>An open folder.</summary>
-internal sealed class ContainerFolder(SafeFileHandle folder, UserThread thread) : IContainerFolder
+internal sealed class ContainerFolder(SafeFileHandle folder, UserCalls calls) : IContainerFolder
 {
     private const int BufferSize = 32 * 1024;
 
@@ -285,7 +294,7 @@ internal sealed class ContainerFolder(SafeFileHandle folder, UserThread thread) 
     {
         try
         {
-            return await thread.RunAsync(() => Read(limit), cancellationToken).ConfigureAwait(false);
+            return await calls.RunAsync(() => Read(limit), cancellationToken).ConfigureAwait(false);
         }
         catch (ObjectDisposedException)
         {

@@ -5,7 +5,7 @@ using Shale.Containers.Exec;
 namespace Shale.Containers.Files;
 
 /// <summary>
-/// The file tree of a running container, worked on from outside by a thread with the user's rights, so that it serves any image
+/// The file tree of a running container, worked on from outside with the user's rights, so that it serves any image
 /// (docs/decisions/0063-files-from-outside.md). Names are resolved below the container's root by the kernel. What a name turns out to be is
 /// looked at before it is opened, by a descriptor that can't change what it names: a device that the image or the container's root put
 /// there would be opened with this machine's rights, not the container's.
@@ -14,21 +14,26 @@ internal sealed class ContainerFileTree : IContainerFileTree
 {
     private readonly SafeFileHandle _root;
     private readonly ContainerRoot _container;
-    private readonly UserThread _thread;
+    private readonly UserCalls _calls;
 
     /// <summary>Takes the root over.</summary>
     public ContainerFileTree(ContainerRoot root, ContainerUser user)
     {
         _container = root;
         _root = root.Handle;
-        _thread = new UserThread(user, "shale-files");
+        _calls = new UserCalls(user, "shale-files");
     }
 
-    public ContainerUser User => _thread.User;
+    public ContainerUser User => _calls.User;
+
+    public Func<bool> CallerMayWait
+    {
+        set => _calls.CallerMayWait = value;
+    }
 
     public ValueTask DisposeAsync()
     {
-        _thread.Dispose();
+        _calls.Dispose();
         _container.Dispose();
         return ValueTask.CompletedTask;
     }
@@ -43,7 +48,7 @@ internal sealed class ContainerFileTree : IContainerFileTree
             {
                 // O_DIRECTORY: nothing but a folder is opened, so there is nothing to look at before.
                 var folder = Native.TryOpenInRoot(_root, p.Full, Native.O_RDONLY | Native.O_DIRECTORY, 0, out var error);
-                return folder is null ? new((FileError)error, null) : new(FileError.None, new ContainerFolder(folder, _thread));
+                return folder is null ? new((FileError)error, null) : new(FileError.None, new ContainerFolder(folder, _calls));
             },
             e => new(e, null),
             cancellationToken);
@@ -58,7 +63,7 @@ internal sealed class ContainerFileTree : IContainerFileTree
             f =>
             {
                 var error = ContainerFile.Change(f, change);
-                _thread.NoteChange();
+                _calls.NoteChange();
                 return error;
             },
             e => e,
@@ -177,7 +182,7 @@ internal sealed class ContainerFileTree : IContainerFileTree
     public async ValueTask<string?> GetHomeAsync(string user, CancellationToken cancellationToken) =>
         string.IsNullOrEmpty(user) || user.Contains(':', StringComparison.Ordinal)
             ? null
-            : (await _thread.RunAsync(() => ContainerUser.TryResolve(_container, user), cancellationToken).ConfigureAwait(false))?.Home;
+            : (await _calls.RunAsync(() => ContainerUser.TryResolve(_container, user), cancellationToken).ConfigureAwait(false))?.Home;
 
     public ValueTask<FileResult<FileSystemStatus>> GetFileSystemAsync(ReadOnlyMemory<byte> path, CancellationToken cancellationToken) =>
         OnFile(path, followLink: true, f => FileCalls.FileSystem(f) is { } status ? new FileResult<FileSystemStatus>(FileError.None, status) : new(FileCalls.Error(-1), default), e => new(e, default), cancellationToken);
@@ -186,7 +191,7 @@ internal sealed class ContainerFileTree : IContainerFileTree
     {
         ArgumentNullException.ThrowIfNull(users);
         ArgumentNullException.ThrowIfNull(groups);
-        return await _thread.RunAsync(() => (Names("/etc/passwd", users), Names("/etc/group", groups)), cancellationToken).ConfigureAwait(false);
+        return await _calls.RunAsync(() => (Names("/etc/passwd", users), Names("/etc/group", groups)), cancellationToken).ConfigureAwait(false);
     }
 
     private static nint RenameAt2Number => System.Runtime.InteropServices.RuntimeInformation.ProcessArchitecture == System.Runtime.InteropServices.Architecture.X64 ? 316 : 276;
@@ -273,7 +278,7 @@ internal sealed class ContainerFileTree : IContainerFileTree
             var error = file is null ? FileCalls.Error(-1) : FileError.None;
             if (flags.HasFlag(FileOpenFlags.Truncate))
             {
-                _thread.NoteChange();
+                _calls.NoteChange();
             }
 
             return file is null ? new(error, null) : Opened(file, flags);
@@ -282,7 +287,7 @@ internal sealed class ContainerFileTree : IContainerFileTree
         return new(FileError.NotFound, null);
     }
 
-    private FileResult<IContainerFile> Opened(SafeFileHandle file, FileOpenFlags flags) => new(FileError.None, new ContainerFile(file, _thread, flags.HasFlag(FileOpenFlags.Append)));
+    private FileResult<IContainerFile> Opened(SafeFileHandle file, FileOpenFlags flags) => new(FileError.None, new ContainerFile(file, _calls, flags.HasFlag(FileOpenFlags.Append)));
 
     private static FileError Refusal(SafeFileHandle found, FileStatus status, FileOpenFlags flags)
     {
@@ -376,6 +381,6 @@ internal sealed class ContainerFileTree : IContainerFileTree
     private async ValueTask<T> OnPath<T>(ReadOnlyMemory<byte> path, Func<ContainerPath, T> call, Func<FileError, T> failed, CancellationToken cancellationToken)
     {
         var bad = ContainerPath.TryParse(path.Span, User.Home, out var parsed);
-        return bad != FileError.None ? failed(bad) : await _thread.RunAsync(() => call(parsed), cancellationToken).ConfigureAwait(false);
+        return bad != FileError.None ? failed(bad) : await _calls.RunAsync(() => call(parsed), cancellationToken).ConfigureAwait(false);
     }
 }

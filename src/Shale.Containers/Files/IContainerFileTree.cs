@@ -145,10 +145,16 @@ public interface IContainerFileTree : IAsyncDisposable
     /// <summary>Whose rights it has.</summary>
     ContainerUser User { get; }
 
+    /// <summary>
+    /// Says, for each call, whether it may keep the thread that asks for it for as long as the disk takes, where that is one of those that wait for all sockets (another then
+    /// does that in its place). Unset, and on every other thread, a call is made on a thread of the tree's own.
+    /// </summary>
+    Func<bool> CallerMayWait { set; }
+
     /// <summary>Opens a regular file (or /dev/null, /dev/zero).</summary>
     /// <param name="path">Which.</param>
     /// <param name="flags">How.</param>
-    /// <param name="mode">Permission bits of a new file; no umask is applied.</param>
+    /// <param name="mode">Permission bits of a new file, less those of the umask 022.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     ValueTask<FileResult<IContainerFile>> OpenAsync(ReadOnlyMemory<byte> path, FileOpenFlags flags, uint mode, CancellationToken cancellationToken);
 
@@ -161,7 +167,7 @@ public interface IContainerFileTree : IAsyncDisposable
     /// <summary>Changes a file's attributes.</summary>
     ValueTask<FileError> ChangeAsync(ReadOnlyMemory<byte> path, FileChange change, bool followLink, CancellationToken cancellationToken);
 
-    /// <summary>Makes a folder; no umask is applied.</summary>
+    /// <summary>Makes a folder, with these permission bits less those of the umask 022.</summary>
     ValueTask<FileError> CreateFolderAsync(ReadOnlyMemory<byte> path, uint mode, CancellationToken cancellationToken);
 
     /// <summary>Removes an empty folder.</summary>

@@ -11,6 +11,18 @@ internal sealed class WorkQueue(int capacity = int.MaxValue)
     private readonly Queue<Action> _work = new();
     private bool _ended;
 
+    /// <summary>Whether it takes no more.</summary>
+    public bool HasEnded
+    {
+        get
+        {
+            lock (_work)
+            {
+                return _ended;
+            }
+        }
+    }
+
     /// <summary>Adds a piece of work.</summary>
     /// <exception cref="InvalidOperationException">The queue has ended.</exception>
     public void Add(Action work)

@@ -102,10 +102,10 @@ public sealed partial class LeaseContainer
     {
         var root = await ForwardRootAsync(cancellationToken).ConfigureAwait(false);
         var found = UserOf(root, user);
-        using var thread = new UserThread(found, "shale-connect");
+        using var calls = new UserCalls(found, "shale-connect");
         try
         {
-            var (socket, error) = await thread.RunAsync(() => (ContainerNetwork.ConnectUnix(root, path.Span, found.Home, out var e), e), cancellationToken).ConfigureAwait(false);
+            var (socket, error) = await calls.RunAsync(() => (ContainerNetwork.ConnectUnix(root, path.Span, found.Home, out var e), e), cancellationToken).ConfigureAwait(false);
             return socket ?? throw UnixFailure(path, error);
         }
         catch (ObjectDisposedException e)
@@ -123,15 +123,15 @@ public sealed partial class LeaseContainer
     {
         var root = await ForwardRootAsync(cancellationToken).ConfigureAwait(false);
         var found = UserOf(root, user);
-        var thread = new UserThread(found, "shale-listen", 0x7f /* 0177, StreamLocalBindMask of OpenSSH */);
+        var calls = new UserCalls(found, "shale-listen");
         try
         {
-            var (listener, error) = await thread.RunAsync(() => (ContainerNetwork.ListenUnix(root, thread, path.Span, found.Home, out var e), e), cancellationToken).ConfigureAwait(false);
+            var (listener, error) = await calls.RunAsync(() => (ContainerNetwork.ListenUnix(root, calls, path.Span, found.Home, out var e), e), cancellationToken).ConfigureAwait(false);
             return listener ?? throw UnixFailure(path, error);
         }
         catch (Exception e)
         {
-            thread.Dispose();
+            calls.Dispose();
             if (e is ObjectDisposedException)
             {
                 throw new ForwardException(ForwardFailure.ConnectFailed, "The container of this lease has just ended.", e);

@@ -79,7 +79,7 @@ internal static unsafe partial class ContainerNetwork
     }
 
     /// <summary>Binds a Unix socket of mode 0600 in the container and listens; null with the error where it can't be.</summary>
-    public static UnixForwardListener? ListenUnix(ContainerRoot root, UserThread thread, ReadOnlySpan<byte> path, string home, out FileError error)
+    public static UnixForwardListener? ListenUnix(ContainerRoot root, UserCalls calls, ReadOnlySpan<byte> path, string home, out FileError error)
     {
         error = ContainerPath.TryParse(path, home, out var parsed);
         if (error == FileError.None && !parsed.HasName)
@@ -107,7 +107,7 @@ internal static unsafe partial class ContainerNetwork
             return null;
         }
 
-        return new UnixForwardListener(socket, folder, parsed.Name, thread);
+        return new UnixForwardListener(socket, folder, parsed.Name, calls);
     }
 
     /// <summary>The address where it is one of the file system (107 bytes at most), used by the calling thread with its rights.</summary>
@@ -133,7 +133,9 @@ internal static unsafe partial class ContainerNetwork
         bytes.CopyTo(new Span<byte>(address + 2, 108));
         address[2 + bytes.Length] = 0;
         var length = (uint)(2 + bytes.Length + 1);
-        var result = connect ? ConnectCall(handle, address, length) : BindCall(handle, address, length);
+
+        // A socket's own mode is what bind(2) gives its name, less the umask: 0600, as with OpenSSH's StreamLocalBindMask.
+        var result = connect ? ConnectCall(handle, address, length) : Native.Fchmod(handle, 0x180) is var changed and < 0 ? changed : BindCall(handle, address, length);
         error = FileCalls.Error(result);
         if (result == 0 && !connect)
         {
@@ -219,16 +221,16 @@ internal sealed class UnixForwardListener : ContainerListener
 {
     private readonly SafeFileHandle _folder;
     private readonly byte[] _name;
-    private readonly UserThread _thread;
+    private readonly UserCalls _calls;
     private readonly FileStatus _made;
     private int _disposed;
 
-    public UnixForwardListener(Socket socket, SafeFileHandle folder, byte[] name, UserThread thread)
+    public UnixForwardListener(Socket socket, SafeFileHandle folder, byte[] name, UserCalls calls)
         : base(socket)
     {
         _folder = folder;
         _name = name;
-        _thread = thread;
+        _calls = calls;
         FileStatus.TryRead(folder, name, out _made);
     }
 
@@ -239,8 +241,8 @@ internal sealed class UnixForwardListener : ContainerListener
             return;
         }
 
-        await _thread.RunAsync(Remove, CancellationToken.None).ConfigureAwait(false);
-        _thread.Dispose();
+        await _calls.RunAsync(Remove, CancellationToken.None).ConfigureAwait(false);
+        _calls.Dispose();
         _folder.Dispose();
     }
 

@@ -24,10 +24,14 @@ public sealed class PolledSocket : IDisposable
         _stream = new DescriptorStream(_handle, true, true, ownsHandle: true, shortReadsInline: true);
     }
 
-    /// <summary>Whether the caller runs on the thread that waits for all sockets, which nobody may keep.</summary>
-    public static bool IsSharedThread => Reactor.IsCurrent;
+    /// <summary>Whether the caller runs on a thread that all sockets share, which nobody may keep.</summary>
+    public static bool IsSharedThread => Reactor.IsSharedThread;
 
-    /// <summary>Reads what has come, 0 bytes at the end. A few bytes may be handed over on a thread that all descriptors share: the caller sends them on and reads again, and never blocks.</summary>
+    /// <summary>Lets another thread wait for sockets in place of this one, until what runs here returns.</summary>
+    /// <returns>Whether the caller may take his time. If not, he is to go on in the thread pool.</returns>
+    public static bool TryLeaveSharedThread() => Reactor.TryLeave();
+
+    /// <summary>Reads what has come, 0 bytes at the end. They may be handed over on a thread that waits for descriptors: the caller sends them on and reads again, and never blocks.</summary>
     public ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken) => _stream.ReadAsync(buffer, cancellationToken);
 
     /// <summary>Reads what is there now.</summary>

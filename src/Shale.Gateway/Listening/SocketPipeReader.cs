@@ -120,7 +120,7 @@ internal sealed class SocketPipeReader(PolledSocket socket) : PipeReader
         }
         while (!TryFill());
 
-        if (PolledSocket.IsSharedThread && (_isBulk || _ended))
+        if ((_isBulk || _ended) && !PolledSocket.TryLeaveSharedThread())
         {
             await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         }

@@ -51,6 +51,8 @@ internal sealed class SshConnection : DefaultConnectionContext, IInlineReadsFeat
 
     public bool IsSharedThread => PolledSocket.IsSharedThread;
 
+    public bool TryLeaveSharedThread() => PolledSocket.TryLeaveSharedThread();
+
     /// <summary>Takes over a socket that was accepted.</summary>
     /// <returns><see langword="null"/> where its other end has gone meanwhile, or the system has no room for it.</returns>
     public static SshConnection? TryOpen(Socket socket)

@@ -17,14 +17,11 @@ internal sealed partial class SftpServer : IAsyncDisposable
     /// <summary>How much is handled before its answers are sent and its room is given back to the client: some writes, or many small requests.</summary>
     private const int MaxTurn = 128 * 1024;
 
-    /// <summary>The largest answers that are sent on the thread that waits for all sockets.</summary>
+    /// <summary>The largest answers that are sent on a thread that all sockets share.</summary>
     private const int MaxOnSharedThread = 16 * 1024;
 
     /// <summary>What a write has before its data: type, u32 id, string handle, u64 offset, and their length.</summary>
     private const int WriteHead = 1 + 4 + 4 + 4 + 8 + 4;
-
-    // What an OpenSSH server's processes have; the tree applies none.
-    private const uint Umask = 0x12; // 022
 
     private readonly IContainerFileTree _tree;
     private readonly PipeReader _input;
@@ -129,12 +126,6 @@ internal sealed partial class SftpServer : IAsyncDisposable
         }
         else
         {
-            if (type == SftpType.Close && PolledSocket.IsSharedThread)
-            {
-                // To close a file that has no name any more is to free it, which takes the disk's time, and it is done here.
-                await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-            }
-
             if (type == SftpType.Extended)
             {
                 // It may take long: a copy, a disk that is asked to be sure.
@@ -153,9 +144,9 @@ internal sealed partial class SftpServer : IAsyncDisposable
         }
 
         _replies.End();
-        if (_replies.Ready.Length > MaxOnSharedThread && PolledSocket.IsSharedThread)
+        if (_replies.Ready.Length > MaxOnSharedThread && !PolledSocket.TryLeaveSharedThread())
         {
-            // Data that were at hand: to encrypt them is not for that thread.
+            // Data that were at hand: to encrypt them is not for such a thread.
             await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         }
 
@@ -224,7 +215,7 @@ internal sealed partial class SftpServer : IAsyncDisposable
             return;
         }
 
-        var opened = await _tree.OpenAsync(path, flags, (change.Mode ?? 0x1b6) & ~Umask, cancellation).ConfigureAwait(false); // 0666
+        var opened = await _tree.OpenAsync(path, flags, change.Mode ?? 0x1b6, cancellation).ConfigureAwait(false); // 0666
         Opened(id, opened.Error, opened.Value);
     }
 
@@ -480,7 +471,7 @@ internal sealed partial class SftpServer : IAsyncDisposable
             return;
         }
 
-        _replies.Status(id, await _tree.CreateFolderAsync(path, (change.Mode ?? 0x1ff) & ~Umask, cancellation).ConfigureAwait(false)); // 0777
+        _replies.Status(id, await _tree.CreateFolderAsync(path, change.Mode ?? 0x1ff, cancellation).ConfigureAwait(false)); // 0777
     }
 
     private async ValueTask RealPathAsync(uint id, ReadOnlyMemory<byte> body, CancellationToken cancellation)

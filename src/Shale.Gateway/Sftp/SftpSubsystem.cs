@@ -16,8 +16,9 @@ internal sealed class SftpSubsystem(GatewayMetrics metrics, TimeProvider time) :
             session.Connection, async c => (await c.OpenFilesAsync(cancellation).ConfigureAwait(false), c.Bandwidth), cancellation).ConfigureAwait(false);
         using var counted = metrics.CountSession(Name);
 
-        // Files are read and written by a thread of the session's own.
+        // Who reads the connection may wait for the disk while nothing else is on it; else the tree's thread does.
         session.TakesInputInline = true;
+        tree.CallerMayWait = () => session.IsOnlyChannel;
         var metered = new MeteredSession(lease, session, bandwidth, metrics);
         await using var server = new SftpServer(tree, session.Input, metered.ReceivedAsync, metered.WriteAsync, time);
         return await server.RunAsync(cancellation).ConfigureAwait(false) ? 0 : 1;

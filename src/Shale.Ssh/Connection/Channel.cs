@@ -108,6 +108,9 @@ internal sealed class Channel : SshChannel
     /// </summary>
     public bool TakesInputInline { get; set; }
 
+    /// <summary>Whether the connection has no other channel now.</summary>
+    public bool IsOnlyOne => _multiplexer.Count == 1;
+
     public void Open(uint remoteId, uint window, uint maxPacket)
     {
         RemoteId = remoteId;

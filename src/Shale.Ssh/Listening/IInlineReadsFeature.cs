@@ -11,4 +11,8 @@ public interface IInlineReadsFeature
 
     /// <summary>Whether the caller runs there now. Nobody may keep that thread.</summary>
     bool IsSharedThread { get; }
+
+    /// <summary>Lets another thread wait in place of this one, until what runs here returns.</summary>
+    /// <returns>Whether the caller may take his time. If not, he is to go on in the thread pool.</returns>
+    bool TryLeaveSharedThread();
 }

@@ -104,7 +104,7 @@ public sealed class SshConnectionHandler : ConnectionHandler
         var inline = connection.Features.Get<IInlineReadsFeature>();
         var transport = inline is null
             ? new SshTransport(connection.Transport, Role.Server, _transportOptions)
-            : new SshTransport(connection.Transport, Role.Server, _transportOptions) { IsSharedThread = () => inline.IsSharedThread };
+            : new SshTransport(connection.Transport, Role.Server, _transportOptions) { IsSharedThread = () => inline.IsSharedThread, TryLeaveSharedThread = inline.TryLeaveSharedThread };
         var attempt = AuthenticationOutcome.NotAttempted;
         var graceExceeded = false;
         ServerConnection? served = null;

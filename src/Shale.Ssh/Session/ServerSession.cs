@@ -67,6 +67,8 @@ internal sealed class ServerSession : SshSession, IChannelRequestHandler
         set => _channel.TakesInputInline = value;
     }
 
+    public override bool IsOnlyChannel => _channel.IsOnlyOne;
+
     public override ChannelReader<SessionEvent> Events => _events.Reader;
 
     public override ValueTask WriteOutputAsync(ReadOnlyMemory<byte> data, CancellationToken cancellationToken) =>

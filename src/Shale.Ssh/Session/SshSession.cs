@@ -56,6 +56,9 @@ public abstract class SshSession
     /// </summary>
     public abstract bool TakesInputInline { get; set; }
 
+    /// <summary>Whether the connection has no other channel now: then nobody else waits for what keeps its reader.</summary>
+    public abstract bool IsOnlyChannel { get; }
+
     /// <summary>Resizes, signals and breaks, at most 64 waiting: a resize replaces an older one that waits, other events past that are dropped.</summary>
     public abstract ChannelReader<SessionEvent> Events { get; }
 

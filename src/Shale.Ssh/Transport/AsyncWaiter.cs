@@ -7,13 +7,14 @@ namespace Shale.Ssh.Transport;
 /// </summary>
 internal sealed class AsyncWaiter : IValueTaskSource<bool>
 {
+    private readonly bool _runInline;
     private ManualResetValueTaskSourceCore<bool> _core;
     private CancellationTokenRegistration _registration;
     private int _armed;
     private volatile bool _abandoned;
 
     /// <param name="runInline">Whether the one who completes the wait runs what follows it, rather than the thread pool.</param>
-    public AsyncWaiter(bool runInline = false) => _core.RunContinuationsAsynchronously = !runInline;
+    public AsyncWaiter(bool runInline = false) => _runInline = runInline;
 
     /// <summary>Whether whoever waits with this wants nothing more, for good.</summary>
     public bool IsAbandoned => _abandoned;
@@ -46,14 +47,17 @@ internal sealed class AsyncWaiter : IValueTaskSource<bool>
     }
 
     /// <summary>Ends the wait.</summary>
+    /// <param name="result">What the wait is told.</param>
+    /// <param name="inline">Whether what follows it runs in this call.</param>
     /// <returns>Whether there was one that nobody else had ended.</returns>
-    public bool TryComplete(bool result)
+    public bool TryComplete(bool result, bool inline = false)
     {
         if (Interlocked.Exchange(ref _armed, 0) == 0)
         {
             return false;
         }
 
+        _core.RunContinuationsAsynchronously = !(inline || _runInline);
         _core.SetResult(result);
         return true;
     }

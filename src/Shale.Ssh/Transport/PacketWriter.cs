@@ -39,7 +39,7 @@ internal sealed class PacketWriter : IDisposable
     private readonly Queue<AsyncWaiter> _waitingForRoom = new();
     private readonly byte[] _padding = new byte[256];
     private readonly Action _onRekeyDue;
-    private readonly Func<bool> _isSharedThread;
+    private readonly Func<bool> _tryLeaveSharedThread;
     private readonly long _rekeyAfterBytes;
 
     private PacketSealer _sealer = new ClearSealer();
@@ -62,10 +62,10 @@ internal sealed class PacketWriter : IDisposable
     /// <param name="output">The transport; completed when <see cref="RunAsync"/> ends.</param>
     /// <param name="rekeyAfterBytes">After how many bytes under one set of keys <paramref name="onRekeyDue"/> is called.</param>
     /// <param name="onRekeyDue">Called once per set of keys, outside the lock, on the thread of whoever sends.</param>
-    /// <param name="isSharedThread">Whether the caller runs on a thread that nobody may keep.</param>
-    public PacketWriter(PipeWriter output, long rekeyAfterBytes, Action onRekeyDue, Func<bool> isSharedThread)
+    /// <param name="tryLeaveSharedThread">Makes the caller's thread one that he may keep for a while, if it can be.</param>
+    public PacketWriter(PipeWriter output, long rekeyAfterBytes, Action onRekeyDue, Func<bool> tryLeaveSharedThread)
     {
-        _isSharedThread = isSharedThread;
+        _tryLeaveSharedThread = tryLeaveSharedThread;
         _output = output;
         _rekeyAfterBytes = rekeyAfterBytes;
         _onRekeyDue = onRekeyDue;
@@ -300,14 +300,31 @@ internal sealed class PacketWriter : IDisposable
                     break;
                 }
 
-                while (TryTake(out var buffer, out var length))
+                while (TryTake(out var buffer, out var length, out var bulk))
                 {
-                    if (carried++ == (_isSharedThread() ? 1 : MaxCarried))
+                    if (carried++ == MaxCarried || (carried > 1 && !_tryLeaveSharedThread()))
                     {
                         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
                     }
 
-                    var result = await _output.WriteAsync(buffer.AsMemory(0, length), CancellationToken.None).ConfigureAwait(false);
+                    ValueTask<FlushResult> writing;
+                    try
+                    {
+                        writing = _output.WriteAsync(buffer.AsMemory(0, length), CancellationToken.None);
+                    }
+                    finally
+                    {
+                        // Fills the next buffer while the system has this one.
+                        bulk?.TryComplete(true, inline: _tryLeaveSharedThread());
+                    }
+
+                    if (!writing.IsCompleted)
+                    {
+                        // What wakes the loop then is no sender.
+                        carried = 0;
+                    }
+
+                    var result = await writing.ConfigureAwait(false);
                     ArrayPool<byte>.Shared.Return(buffer);
                     if (result.IsCompleted || result.IsCanceled)
                     {
@@ -499,8 +516,14 @@ internal sealed class PacketWriter : IDisposable
         return _work.WaitAsync(CancellationToken.None);
     }
 
-    private bool TryTake(out byte[] buffer, out int length)
+    /// <summary>Takes what is to be sent.</summary>
+    /// <param name="buffer">The memory.</param>
+    /// <param name="length">How much of it.</param>
+    /// <param name="bulk">The only one who waited for room, to be told that there is some; several are told here.</param>
+    /// <returns>Whether there is anything.</returns>
+    private bool TryTake(out byte[] buffer, out int length, out AsyncWaiter? bulk)
     {
+        bulk = null;
         lock (_gate)
         {
             (buffer, length) = (_buffer, _length);
@@ -512,6 +535,7 @@ internal sealed class PacketWriter : IDisposable
             (_buffer, _length, _unflushed) = ([], 0, false);
             if (!_deferring || _completed)
             {
+                bulk = _waitingForRoom.Count == 1 ? _waitingForRoom.Dequeue() : null;
                 ReleaseWaiters();
             }
 

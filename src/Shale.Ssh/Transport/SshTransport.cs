@@ -46,7 +46,7 @@ internal sealed class SshTransport : IAsyncDisposable
         _reader = new PacketReader(pipe.Input);
         OwnVersion = "SSH-2.0-" + options.SoftwareVersion;
         _exchanger = new KeyExchanger(this, options);
-        Writer = new PacketWriter(pipe.Output, options.RekeyAfterBytes, _exchanger.Start, () => IsSharedThread());
+        Writer = new PacketWriter(pipe.Output, options.RekeyAfterBytes, _exchanger.Start, () => TryLeaveSharedThread());
     }
 
     public Role Role { get; }
@@ -55,6 +55,9 @@ internal sealed class SshTransport : IAsyncDisposable
 
     /// <summary>Whether the caller runs on a thread that waits for the bytes of all connections, and only a few bytes of a channel may be handled.</summary>
     public Func<bool> IsSharedThread { get; init; } = static () => false;
+
+    /// <summary>Makes the caller's thread one that he may keep for a while, if it can be.</summary>
+    public Func<bool> TryLeaveSharedThread { get; init; } = static () => true;
 
     /// <summary>Where the connection stands, apart from a key exchange that may run now.</summary>
     public Phase Phase { get; private set; } = Phase.KexInit;
@@ -325,7 +328,7 @@ internal sealed class SshTransport : IAsyncDisposable
 
     private async ValueTask LeaveSharedThreadAsync()
     {
-        if (IsSharedThread())
+        if (!TryLeaveSharedThread())
         {
             await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         }

@@ -215,7 +215,7 @@ internal sealed class ClearPeer
     public ClearPeer(MemoryServer server, EndPoint? remote = null)
     {
         (Pipe, Serving) = server.Connect(remote);
-        _writer = new PacketWriter(Pipe.Output, long.MaxValue, () => { }, () => false);
+        _writer = new PacketWriter(Pipe.Output, long.MaxValue, () => { }, () => true);
         _ = _writer.RunAsync();
         _reader = new PacketReader(Pipe.Input);
     }
