@@ -11,6 +11,9 @@ internal sealed class ContainerFile(SafeFileHandle file, UserCalls calls, bool a
     /// <summary>A copy is done in pieces of this size, so that it can be cancelled.</summary>
     private const long CopyPiece = 64L << 20;
 
+    /// <summary>A longer write takes as long as opening the packets of the next one, which then goes on beside it.</summary>
+    private const int BulkWrite = 64 * 1024;
+
     /// <summary>So many pieces of memory are written in one call: a write of 255 KiB has three.</summary>
     private const int MaxPieces = 8;
 
@@ -72,7 +75,7 @@ internal sealed class ContainerFile(SafeFileHandle file, UserCalls calls, bool a
     public ValueTask<FileError> WriteAsync(ReadOnlySequence<byte> data, long offset, CancellationToken cancellationToken) =>
         offset < 0 && !append
             ? ValueTask.FromResult(FileError.Invalid)
-            : CallAsync(() => Write(data, Math.Max(offset, 0)), FileError.BadDescriptor, cancellationToken);
+            : CallAsync(() => Write(data, Math.Max(offset, 0)), FileError.BadDescriptor, cancellationToken, isBulk: data.Length > BulkWrite);
 
     public ValueTask<FileResult<FileStatus>> GetStatusAsync(CancellationToken cancellationToken) =>
         CallAsync(
@@ -264,11 +267,11 @@ internal sealed class ContainerFile(SafeFileHandle file, UserCalls calls, bool a
         return FileCalls.Error(FileCalls.SetTimesAt(file, &empty, times, FileCalls.AT_EMPTY_PATH));
     }
 
-    private async ValueTask<T> CallAsync<T>(Func<T> call, T closed, CancellationToken cancellationToken)
+    private async ValueTask<T> CallAsync<T>(Func<T> call, T closed, CancellationToken cancellationToken, bool isBulk = false)
     {
         try
         {
-            return await calls.RunAsync(call, cancellationToken).ConfigureAwait(false);
+            return await calls.RunAsync(call, cancellationToken, isBulk).ConfigureAwait(false);
         }
         catch (ObjectDisposedException)
         {

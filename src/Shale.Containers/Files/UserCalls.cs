@@ -42,9 +42,12 @@ internal sealed class UserCalls : IDisposable
     public void NoteChange() => Interlocked.Increment(ref _changes);
 
     /// <summary>Makes a call, after those that were asked for before. What follows it has the process's rights.</summary>
-    public ValueTask<T> RunAsync<T>(Func<T> call, CancellationToken cancellationToken)
+    /// <param name="call">Touches files, and nothing else.</param>
+    /// <param name="cancellationToken">Ends the wait for its turn.</param>
+    /// <param name="isBulk">Whether it is so long that the caller's thread has better to do.</param>
+    public ValueTask<T> RunAsync<T>(Func<T> call, CancellationToken cancellationToken, bool isBulk = false)
     {
-        if (Reactor.IsOwnThread && CallerMayWait() && Interlocked.CompareExchange(ref _underWay, 1, 0) == 0)
+        if (!isBulk && Reactor.IsOwnThread && CallerMayWait() && Interlocked.CompareExchange(ref _underWay, 1, 0) == 0)
         {
             if (Reactor.TryLeave())
             {

@@ -283,7 +283,12 @@ internal sealed class Channel : SshChannel
             return false;
         }
 
-        _waiter.TryComplete(true);
+        if (_waiter.IsArmed)
+        {
+            // Who waits to send goes on in this call where no other channel's messages would wait for him.
+            _waiter.TryComplete(true, inline: IsOnlyOne && _multiplexer.TryLeaveSharedThread());
+        }
+
         return true;
     }
 

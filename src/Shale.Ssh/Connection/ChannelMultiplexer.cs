@@ -93,6 +93,8 @@ internal sealed class ChannelMultiplexer(SshTransport transport, IConnectionRequ
 
     public bool IsSharedThread => transport.IsSharedThread();
 
+    public bool TryLeaveSharedThread() => transport.TryLeaveSharedThread();
+
     public void Flush() => transport.Writer.Flush();
 
     public ValueTask<bool> SendBulkAsync(byte[] buffer, int start, int length, AsyncWaiter waiter, bool flush, CancellationToken cancellationToken) =>

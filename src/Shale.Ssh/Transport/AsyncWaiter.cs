@@ -19,6 +19,9 @@ internal sealed class AsyncWaiter : IValueTaskSource<bool>
     /// <summary>Whether whoever waits with this wants nothing more, for good.</summary>
     public bool IsAbandoned => _abandoned;
 
+    /// <summary>Whether a wait has begun, or is about to, that nobody has ended.</summary>
+    public bool IsArmed => Volatile.Read(ref _armed) != 0;
+
     /// <summary>Ends the wait, if there is one, and every later attempt at what was waited for.</summary>
     public void Abandon()
     {

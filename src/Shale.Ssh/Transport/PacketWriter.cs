@@ -291,10 +291,15 @@ internal sealed class PacketWriter : IDisposable
             // Without a context: whoever sends runs the loop, in its own call. Only so far, that is: what others add meanwhile is not for a sender to carry for ever, and on a thread that all
             // connections share not at all.
             var carried = 0;
+            var isSenders = false;
             while (true)
             {
                 var work = WaitForWorkAsync();
-                carried = work.IsCompleted ? carried : 0;
+                if (!work.IsCompleted)
+                {
+                    (carried, isSenders) = (0, true);
+                }
+
                 if (!await work.ConfigureAwait(false))
                 {
                     break;
@@ -302,30 +307,28 @@ internal sealed class PacketWriter : IDisposable
 
                 while (TryTake(out var buffer, out var length, out var bulk))
                 {
-                    if (carried++ == MaxCarried || (carried > 1 && !_tryLeaveSharedThread()))
+                    if (isSenders && (carried++ == MaxCarried || (carried > 1 && !_tryLeaveSharedThread())))
                     {
+                        isSenders = false;
                         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
                     }
 
-                    ValueTask<FlushResult> writing;
+                    FlushResult result;
                     try
                     {
-                        writing = _output.WriteAsync(buffer.AsMemory(0, length), CancellationToken.None);
+                        var writing = _output.WriteAsync(buffer.AsMemory(0, length), CancellationToken.None);
+
+                        // What wakes the loop from a wait for the system is no sender.
+                        isSenders &= writing.IsCompleted;
+                        result = await writing.ConfigureAwait(false);
+                        ArrayPool<byte>.Shared.Return(buffer);
                     }
                     finally
                     {
-                        // Fills the next buffer while the system has this one.
+                        // Fills the next buffer in this call; not before, or what is sent meanwhile would be behind that.
                         bulk?.TryComplete(true, inline: _tryLeaveSharedThread());
                     }
 
-                    if (!writing.IsCompleted)
-                    {
-                        // What wakes the loop then is no sender.
-                        carried = 0;
-                    }
-
-                    var result = await writing.ConfigureAwait(false);
-                    ArrayPool<byte>.Shared.Return(buffer);
                     if (result.IsCompleted || result.IsCanceled)
                     {
                         // Nobody reads any more: drop what is left, so that nobody waits for room.
