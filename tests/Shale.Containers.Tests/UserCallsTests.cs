@@ -21,11 +21,13 @@ public sealed class UserCallsTests
         using var calls = new UserCalls(new ContainerUser("somebody", uid, gid, [gid, 77_777], "/", "/bin/sh"), "shale-test");
         for (var i = 0; i < 3; i++)
         {
+            // What comes after an end that was waited for may be on the session's thread, which would make the next call at once.
+            await Task.Yield();
             using var followed = new ManualResetEventSlim();
             var call = calls.RunAsync(
                 () =>
                 {
-                    followed.Wait();
+                    followed.Wait(Patience);
                     return (Rights.OfThisThread(), Thread: Environment.CurrentManagedThreadId);
                 },
                 CancellationToken.None).AsTask();
@@ -108,6 +110,28 @@ public sealed class UserCallsTests
                 CancellationToken.None).ConfigureAwait(false);
             return (caller, callee, during, Rights.OfThisThread());
         }
+    }
+
+    /// <summary>What follows a call may ask for the next one on the session's thread, which makes it at once rather than waiting for itself.</summary>
+    [Fact]
+    public async Task ACallThatFollowsOneOnTheSessionsThreadIsMadeThere()
+    {
+        using var calls = new UserCalls(Somebody, "shale-test");
+        using var followed = new ManualResetEventSlim();
+        var first = calls.RunAsync(() => followed.Wait(Patience), CancellationToken.None).AsTask();
+        var second = first.ContinueWith(
+            _ =>
+            {
+                var next = calls.RunAsync(Rights.OfThisThread, CancellationToken.None);
+                return (next.IsCompletedSuccessfully, next.AsTask());
+            },
+            CancellationToken.None,
+            TaskContinuationOptions.ExecuteSynchronously,
+            TaskScheduler.Default);
+        followed.Set();
+        var (atOnce, rights) = await second.WaitAsync(Patience);
+        Assert.True(atOnce);
+        Assert.Equal(3_141_592u, (await rights).Uid);
     }
 
     /// <summary>A call that throws, is cancelled before it is made or comes too late takes nothing with it.</summary>

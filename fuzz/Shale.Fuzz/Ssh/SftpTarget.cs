@@ -142,6 +142,11 @@ internal sealed class MemoryTree : IContainerFileTree
 
     public ContainerUser User { get; } = new("root", 0, 0, [0], "/root", "/bin/sh");
 
+    public Func<bool> CallerMayWait
+    {
+        set => _ = value;
+    }
+
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     public ValueTask<FileResult<IContainerFile>> OpenAsync(ReadOnlyMemory<byte> path, FileOpenFlags flags, uint mode, CancellationToken cancellationToken)

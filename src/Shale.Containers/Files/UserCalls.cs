@@ -9,11 +9,11 @@ namespace Shale.Containers.Files;
 /// </summary>
 internal sealed class UserCalls : IDisposable
 {
-    /// <summary>More than a session has under way; whoever asks for more waits in his own code.</summary>
-    private const int MaxQueued = 256;
+    [ThreadStatic]
+    private static UserCalls? s_ofThisThread;
 
     private readonly UserRights _rights;
-    private readonly WorkQueue _work = new(MaxQueued);
+    private readonly WorkQueue _work = new();
     private readonly Lock _oneAtATime = new();
     private readonly string _name;
     private long _changes;
@@ -47,7 +47,8 @@ internal sealed class UserCalls : IDisposable
     /// <param name="isBulk">Whether it is so long that the caller's thread has better to do.</param>
     public ValueTask<T> RunAsync<T>(Func<T> call, CancellationToken cancellationToken, bool isBulk = false)
     {
-        if (!isBulk && Reactor.IsOwnThread && CallerMayWait() && Interlocked.CompareExchange(ref _underWay, 1, 0) == 0)
+        var here = s_ofThisThread == this || (!isBulk && Reactor.IsOwnThread && CallerMayWait());
+        if (here && Interlocked.CompareExchange(ref _underWay, 1, 0) == 0)
         {
             if (Reactor.TryLeave())
             {
@@ -137,6 +138,7 @@ internal sealed class UserCalls : IDisposable
     private void Run()
     {
         FileMask.TakeForThisThread();
+        s_ofThisThread = this;
         while (_work.TryTake(out var work))
         {
             work();

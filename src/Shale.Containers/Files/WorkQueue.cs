@@ -3,10 +3,10 @@ using System.Diagnostics.CodeAnalysis;
 namespace Shale.Containers.Files;
 
 /// <summary>
-/// Work for threads that sleep while there is none. BlockingCollection's wait spins first, which takes a core from those that have the work to do.
+/// Work for a thread that sleeps while there is none. BlockingCollection's wait spins first, which takes a core from those that have the work to do.
+/// Not bounded: who adds waits for what he added before, or is one of few.
 /// </summary>
-/// <param name="capacity">How much may wait; who adds more waits himself.</param>
-internal sealed class WorkQueue(int capacity = int.MaxValue)
+internal sealed class WorkQueue
 {
     private readonly Queue<Action> _work = new();
     private bool _ended;
@@ -29,12 +29,6 @@ internal sealed class WorkQueue(int capacity = int.MaxValue)
     {
         lock (_work)
         {
-            while (_work.Count >= capacity && !_ended)
-            {
-                // Whoever takes wakes all; only those who wait for room find any.
-                Monitor.Wait(_work);
-            }
-
             if (_ended)
             {
                 throw new InvalidOperationException("The queue takes no more work.");
@@ -59,11 +53,6 @@ internal sealed class WorkQueue(int capacity = int.MaxValue)
                 }
 
                 Monitor.Wait(_work);
-            }
-
-            if (_work.Count == capacity - 1)
-            {
-                Monitor.PulseAll(_work);
             }
 
             return true;

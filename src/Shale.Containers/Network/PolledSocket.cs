@@ -40,7 +40,7 @@ public sealed class PolledSocket : IDisposable
     public int TryRead(Span<byte> buffer) => _stream.TryRead(buffer);
 
     /// <summary>Waits, without memory, until there may be something to read. It may end without a reason.</summary>
-    /// <param name="inline">Whether what follows may run on the thread that waits for all sockets; it never blocks then, and returns soon.</param>
+    /// <param name="inline">Whether what follows may run on a thread that waits for all sockets; it returns soon then, or leaves it.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     public ValueTask WaitReadableAsync(bool inline, CancellationToken cancellationToken) => _handle.WaitReadableAsync(cancellationToken, inline);
 
