@@ -78,7 +78,9 @@ public sealed class MemoryBoundTests
 
         Assert.Equal(serving.Count, server.Handler.UnauthenticatedCount);
         var held = (GC.GetTotalMemory(forceFullCollection: true) - before) / serving.Count;
-        Assert.InRange(held, 0, 64 * 1024);
+
+        // What other tests left behind may have gone meanwhile: the process's memory can shrink.
+        Assert.True(held <= 64 * 1024, $"{held} bytes for each connection");
         time.Advance(TimeSpan.FromSeconds(119));
         Assert.Equal(serving.Count, server.Handler.UnauthenticatedCount);
 

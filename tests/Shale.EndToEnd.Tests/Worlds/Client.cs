@@ -44,7 +44,7 @@ internal sealed class Client(LocalChain chain, string wallet, string home) : IAs
         }
         catch (TimeoutException hung)
         {
-            throw new TimeoutException($"{hung.Message}\nThe provider said:\n{Witness()}", hung);
+            throw new TimeoutException($"{hung.Message}\nThe provider said:\n{Witness()}\nThe chain: {await chain.DescribeAsync()}", hung);
         }
 
         var connect = Regex.Match(outcome.Output, @"^ssh .*lease-(\d+)$", RegexOptions.Multiline);

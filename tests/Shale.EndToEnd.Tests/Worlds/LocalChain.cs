@@ -87,6 +87,22 @@ internal sealed class LocalChain : IAsyncDisposable
         return _gas.GetValueOrDefault(address);
     }
 
+    /// <summary>For whoever waited in vain: whether blocks are mined, and what waits for one.</summary>
+    public async Task<string> DescribeAsync()
+    {
+        try
+        {
+            var before = await RpcAsync(("eth_blockNumber", []));
+            await Task.Delay(TimeSpan.FromSeconds(3));
+            var after = await RpcAsync(("eth_blockNumber", []), ("txpool_status", []), ("txpool_inspect", []));
+            return $"head {Number(before[0].GetString()!)}, three seconds later {Number(after[0].GetString()!)}; waiting {after[1]} {after[2]}";
+        }
+        catch (Exception silent) when (silent is HttpRequestException or TaskCanceledException or IOException or JsonException)
+        {
+            return silent.Message;
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         await Programs.RunAsync(Programs.Shale, ["devnet", "stop", $"--folder={Folder}"]);
