@@ -17,7 +17,7 @@ public sealed class ReactorTests
     {
         var (reader, far) = Native.CreatePipe(readHere: true, 1 << 20);
         var writer = new FileStream(far, FileAccess.Write, bufferSize: 0);
-        using var stream = new DescriptorStream(new PolledHandle(reader), true, false, ownsHandle: true, shortReadsInline: true);
+        using var stream = new DescriptorStream(new PolledHandle(reader), true, false, ownsHandle: true, runsInline: true);
         var buffer = new byte[32 * 1024];
 
         var read = Begin(() => stream.ReadAsync(buffer));
@@ -56,7 +56,7 @@ public sealed class ReactorTests
     {
         var (reader, far) = Native.CreatePipe(readHere: true, 1 << 16);
         using var writer = new FileStream(far, FileAccess.Write, bufferSize: 0);
-        var stream = new DescriptorStream(new PolledHandle(reader), true, false, ownsHandle: true, shortReadsInline: true);
+        var stream = new DescriptorStream(new PolledHandle(reader), true, false, ownsHandle: true, runsInline: true);
         using var cancelled = new CancellationTokenSource();
         var read = stream.ReadAsync(new byte[16], cancelled.Token).AsTask();
         await cancelled.CancelAsync();
@@ -182,7 +182,7 @@ public sealed class ReactorTests
     private static (DescriptorStream Reader, FileStream Writer) OnePipe()
     {
         var (reader, far) = Native.CreatePipe(readHere: true, 1 << 16);
-        return (new DescriptorStream(new PolledHandle(reader), true, false, ownsHandle: true, shortReadsInline: true), new FileStream(far, FileAccess.Write, bufferSize: 0));
+        return (new DescriptorStream(new PolledHandle(reader), true, false, ownsHandle: true, runsInline: true), new FileStream(far, FileAccess.Write, bufferSize: 0));
     }
 
     /// <summary>Starts a read that waits, and whose end says on what thread it came.</summary>

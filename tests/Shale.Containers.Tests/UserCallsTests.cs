@@ -84,7 +84,7 @@ public sealed class UserCallsTests
 
         var (otherReader, otherFar) = Native.CreatePipe(readHere: true, 1 << 16);
         using var otherWriter = new FileStream(otherFar, FileAccess.Write, bufferSize: 0);
-        using var other = new DescriptorStream(new PolledHandle(otherReader), true, false, ownsHandle: true, shortReadsInline: true);
+        using var other = new DescriptorStream(new PolledHandle(otherReader), true, false, ownsHandle: true, runsInline: true);
         var reading = other.ReadAsync(new byte[1]).AsTask();
         otherWriter.WriteByte(1);
         Assert.Equal(1, await reading.WaitAsync(Patience));
@@ -97,7 +97,7 @@ public sealed class UserCallsTests
 
         async Task<(int Caller, int Callee, Rights During, Rights After)> ServeAsync(Microsoft.Win32.SafeHandles.SafeFileHandle from)
         {
-            using var stream = new DescriptorStream(new PolledHandle(from), true, false, ownsHandle: true, shortReadsInline: true);
+            using var stream = new DescriptorStream(new PolledHandle(from), true, false, ownsHandle: true, runsInline: true);
             await stream.ReadAsync(new byte[1]).ConfigureAwait(false);
             var caller = Environment.CurrentManagedThreadId;
             var (callee, during) = await calls.RunAsync(

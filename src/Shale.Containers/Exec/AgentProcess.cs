@@ -63,8 +63,8 @@ internal sealed class AgentProcess : ContainerProcess
             var (stdoutNear, stdoutFar) = Pipe(readHere: true, BulkPipe);
             var (stderrNear, stderrFar) = Pipe(readHere: true, ErrorPipe);
             streams.Add(new DescriptorStream(new PolledHandle(stdinNear), false, true, true));
-            streams.Add(new DescriptorStream(new PolledHandle(stdoutNear), true, false, true, shortReadsInline: true));
-            streams.Add(new DescriptorStream(new PolledHandle(stderrNear), true, false, true, shortReadsInline: true));
+            streams.Add(new DescriptorStream(new PolledHandle(stdoutNear), true, false, true, runsInline: true));
+            streams.Add(new DescriptorStream(new PolledHandle(stderrNear), true, false, true, runsInline: true));
             var process = await agent.StartAsync(parameters, [stdinFar, stdoutFar, stderrFar], id => new AgentProcess(agent, id, time, null, streams[0], streams[1], streams[2]), cancellationToken).ConfigureAwait(false);
             stdinFar.Dispose();
             stdoutFar.Dispose();
@@ -88,7 +88,7 @@ internal sealed class AgentProcess : ContainerProcess
         {
             polled = new PolledHandle(master);
             var stdin = new DescriptorStream(polled, false, true, ownsHandle: false);
-            var stdout = new DescriptorStream(polled, true, false, ownsHandle: false, shortReadsInline: true);
+            var stdout = new DescriptorStream(polled, true, false, ownsHandle: false, runsInline: true);
             return await agent.StartAsync(parameters, [slave], id => new AgentProcess(agent, id, time, polled, stdin, stdout, null), cancellationToken).ConfigureAwait(false);
         }
         catch

@@ -11,11 +11,11 @@ namespace Shale.Containers.Exec;
 /// <param name="canRead">Whether it is read from.</param>
 /// <param name="canWrite">Whether it is written to.</param>
 /// <param name="ownsHandle">Whether it is closed with the stream.</param>
-/// <param name="shortReadsInline">
-/// Whether a few bytes that were waited for, an echo, are handed over on the reactor's thread: a hop to the thread pool costs more than all else that is done with them. Only for
-/// readers that send them on and read again. Bulk, a second read at once, and the end go over the thread pool as always.
+/// <param name="runsInline">
+/// Whether what follows a wait runs on the reactor's thread that waited: a hop to the thread pool costs more than all else that is done with an echo. Only for those who send on
+/// what they read and read again. Bulk, a second read at once, the end and a write that had to wait leave the shared thread first.
 /// </param>
-internal sealed class DescriptorStream(PolledHandle handle, bool canRead, bool canWrite, bool ownsHandle, bool shortReadsInline = false) : Stream
+internal sealed class DescriptorStream(PolledHandle handle, bool canRead, bool canWrite, bool ownsHandle, bool runsInline = false) : Stream
 {
     /// <summary>A read of at most this many bytes is short: a screenful of text, far below what bulk is read in.</summary>
     private const int ShortRead = 4096;
@@ -115,7 +115,7 @@ internal sealed class DescriptorStream(PolledHandle handle, bool canRead, bool c
     {
         while (true)
         {
-            await handle.WaitReadableAsync(cancellationToken, shortReadsInline).ConfigureAwait(false);
+            await handle.WaitReadableAsync(cancellationToken, runsInline).ConfigureAwait(false);
             var read = TryRead(buffer.Span);
             if (read >= 0)
             {
@@ -136,7 +136,7 @@ internal sealed class DescriptorStream(PolledHandle handle, bool canRead, bool c
     {
         while (!buffer.IsEmpty)
         {
-            await handle.WaitWritableAsync(cancellationToken, shortReadsInline).ConfigureAwait(false);
+            await handle.WaitWritableAsync(cancellationToken, runsInline).ConfigureAwait(false);
             if (!Reactor.TryLeave())
             {
                 await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);

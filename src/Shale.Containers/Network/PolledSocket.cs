@@ -21,7 +21,7 @@ public sealed class PolledSocket : IDisposable
         _socket = socket;
         _socket.Blocking = false;
         _handle = new PolledHandle(socket.SafeHandle, socket);
-        _stream = new DescriptorStream(_handle, true, true, ownsHandle: true, shortReadsInline: true);
+        _stream = new DescriptorStream(_handle, true, true, ownsHandle: true, runsInline: true);
     }
 
     /// <summary>Whether the caller runs on a thread that all sockets share, which nobody may keep.</summary>

@@ -295,6 +295,8 @@ public sealed class LeaseService
         // The reason goes out before sessions end for it: a client whose last session has ended leaves without reading on.
         await DisconnectAllAsync(reason).ConfigureAwait(false);
         await _ended.CancelAsync().ConfigureAwait(false);
+
+        // Those that came meanwhile; a connection takes the first reason only.
         await DisconnectAllAsync(reason).ConfigureAwait(false);
         await _ensuring.WaitAsync().ConfigureAwait(false);
         try

@@ -15,7 +15,7 @@ internal abstract class ScpPeer(PipeReader input, Func<int, CancellationToken, V
     /// <summary>Folders within folders; what is deeper is a loop of links.</summary>
     protected const int MaxDepth = 128;
 
-    /// <summary>As the gateway's SFTP server.</summary>
+    /// <summary>The umask that the tree makes files with, for a mode that is set later.</summary>
     protected const uint Umask = 0x12; // 022
 
     /// <summary>Whether anything failed: then scp's own exit is 1.</summary>
