@@ -358,8 +358,8 @@ internal sealed class Emitter(SolidityNotes notes)
 /// <summary>Lines with indentation.</summary>
 internal sealed class CodeWriter
 {
-    private readonly StringBuilder text = new();
-    private int depth;
+    private readonly StringBuilder _text = new();
+    private int _depth;
 
     internal void Header()
     {
@@ -371,21 +371,21 @@ internal sealed class CodeWriter
 
     internal void Summary(string sentence) => Line($"/// <summary>{Emitter.Escape(sentence)}.</summary>");
 
-    internal void Line(string line) => text.Append(' ', depth * 4).Append(line).Append('\n');
+    internal void Line(string line) => _text.Append(' ', _depth * 4).Append(line).Append('\n');
 
     internal void Open(string line)
     {
         Line(line);
         Line("{");
-        depth++;
+        _depth++;
     }
 
     internal void Close()
     {
-        depth--;
+        _depth--;
         Line("}");
     }
 
     /// <inheritdoc/>
-    public override string ToString() => text.ToString();
+    public override string ToString() => _text.ToString();
 }

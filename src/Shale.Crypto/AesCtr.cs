@@ -11,7 +11,7 @@ public sealed unsafe class AesCtr : IDisposable
     /// <summary>Length in bytes of a block and of the first counter value.</summary>
     public const int BlockSize = 16;
 
-    private readonly CipherContextHandle context;
+    private readonly CipherContextHandle _context;
 
     /// <summary>Starts a stream; the caller keeps (and zeroes) its copy of the key.</summary>
     /// <param name="key">16, 24 or 32 bytes.</param>
@@ -27,10 +27,10 @@ public sealed unsafe class AesCtr : IDisposable
             32 => LibCrypto.Aes256Ctr(),
             _ => throw new ArgumentException("An AES key has 16, 24 or 32 bytes.", nameof(key)),
         };
-        context = LibCrypto.Check(LibCrypto.NewCipherContext(), "EVP_CIPHER_CTX_new");
+        _context = LibCrypto.Check(LibCrypto.NewCipherContext(), "EVP_CIPHER_CTX_new");
         fixed (byte* secret = key, counter = iv)
         {
-            LibCrypto.Check(LibCrypto.EncryptInit(context, cipher, 0, secret, counter), "EVP_EncryptInit_ex");
+            LibCrypto.Check(LibCrypto.EncryptInit(_context, cipher, 0, secret, counter), "EVP_EncryptInit_ex");
         }
     }
 
@@ -54,10 +54,10 @@ public sealed unsafe class AesCtr : IDisposable
         fixed (byte* source = input, target = output)
         {
             int written;
-            LibCrypto.Check(LibCrypto.EncryptUpdate(context, target, &written, source, input.Length), "EVP_EncryptUpdate");
+            LibCrypto.Check(LibCrypto.EncryptUpdate(_context, target, &written, source, input.Length), "EVP_EncryptUpdate");
         }
     }
 
     /// <inheritdoc/>
-    public void Dispose() => context.Dispose();
+    public void Dispose() => _context.Dispose();
 }

@@ -12,7 +12,7 @@ public sealed unsafe class ChaCha20 : IDisposable
     /// <summary>Length in bytes of a key.</summary>
     public const int KeySize = 32;
 
-    private readonly CipherContextHandle context;
+    private readonly CipherContextHandle _context;
 
     /// <summary>Makes a cipher for one key; the caller keeps (and zeroes) its copy of the key.</summary>
     /// <param name="key">32 bytes.</param>
@@ -20,10 +20,10 @@ public sealed unsafe class ChaCha20 : IDisposable
     public ChaCha20(ReadOnlySpan<byte> key)
     {
         Sizes.Require(key, KeySize);
-        context = LibCrypto.Check(LibCrypto.NewCipherContext(), "EVP_CIPHER_CTX_new");
+        _context = LibCrypto.Check(LibCrypto.NewCipherContext(), "EVP_CIPHER_CTX_new");
         fixed (byte* secret = key)
         {
-            LibCrypto.Check(LibCrypto.EncryptInit(context, LibCrypto.ChaCha20Cipher(), 0, secret, null), "EVP_EncryptInit_ex");
+            LibCrypto.Check(LibCrypto.EncryptInit(_context, LibCrypto.ChaCha20Cipher(), 0, secret, null), "EVP_EncryptInit_ex");
         }
     }
 
@@ -49,14 +49,14 @@ public sealed unsafe class ChaCha20 : IDisposable
         var iv = stackalloc byte[16];
         BinaryPrimitives.WriteUInt64LittleEndian(new Span<byte>(iv, 8), blockCounter);
         BinaryPrimitives.WriteUInt64BigEndian(new Span<byte>(iv + 8, 8), nonce);
-        LibCrypto.Check(LibCrypto.EncryptInit(context, 0, 0, null, iv), "EVP_EncryptInit_ex");
+        LibCrypto.Check(LibCrypto.EncryptInit(_context, 0, 0, null, iv), "EVP_EncryptInit_ex");
         fixed (byte* source = input, target = output)
         {
             int written;
-            LibCrypto.Check(LibCrypto.EncryptUpdate(context, target, &written, source, input.Length), "EVP_EncryptUpdate");
+            LibCrypto.Check(LibCrypto.EncryptUpdate(_context, target, &written, source, input.Length), "EVP_EncryptUpdate");
         }
     }
 
     /// <inheritdoc/>
-    public void Dispose() => context.Dispose();
+    public void Dispose() => _context.Dispose();
 }

@@ -16,7 +16,7 @@ public static unsafe class Poly1305
 
     // A context a thread: making one costs more than a short packet's tag. The handle's finalizer frees it after its thread.
     [ThreadStatic]
-    private static MacContextHandle? threadContext;
+    private static MacContextHandle? s_threadContext;
 
     /// <summary>Computes the tag of a message. Compare tags with <c>CryptographicOperations.FixedTimeEquals</c>.</summary>
     /// <param name="key">32 bytes, used for this one message only.</param>
@@ -27,7 +27,7 @@ public static unsafe class Poly1305
     {
         Sizes.Require(key, KeySize);
         Sizes.Require(tag, TagSize);
-        var context = threadContext ??= LibCrypto.Check(LibCrypto.NewMacContext(Mac), "EVP_MAC_CTX_new");
+        var context = s_threadContext ??= LibCrypto.Check(LibCrypto.NewMacContext(Mac), "EVP_MAC_CTX_new");
         ReadOnlySpan<byte> data = message.IsEmpty ? [0] : message;
         fixed (byte* secret = key, text = data, output = tag)
         {

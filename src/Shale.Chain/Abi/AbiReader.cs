@@ -14,31 +14,31 @@ internal struct AbiFrame(int start, int head)
 /// </summary>
 internal ref struct AbiReader(ReadOnlySpan<byte> data)
 {
-    private readonly ReadOnlySpan<byte> data = data;
-    private int end;
+    private readonly ReadOnlySpan<byte> _data = data;
+    private int _end;
 
     /// <summary>Why the data was refused, or null.</summary>
     internal string? Error { get; private set; }
 
     /// <summary>Bytes that no frame or tail has taken yet.</summary>
-    internal readonly int Remaining => data.Length - end;
+    internal readonly int Remaining => _data.Length - _end;
 
     /// <summary>Where the next tail has to begin.</summary>
-    internal readonly int End => end;
+    internal readonly int End => _end;
 
     internal void Refuse(string reason) => Error ??= reason;
 
     /// <summary>Takes the next bytes for a head or a tail.</summary>
     internal bool TryTake(int length, out int at)
     {
-        at = end;
+        at = _end;
         if (Error is not null || length > Remaining)
         {
             Refuse("the data ends early");
             return false;
         }
 
-        end += length;
+        _end += length;
         return true;
     }
 
@@ -50,9 +50,9 @@ internal ref struct AbiReader(ReadOnlySpan<byte> data)
     }
 
     /// <summary>The word at a place that was taken before.</summary>
-    internal readonly ReadOnlySpan<byte> Word(int at) => data.Slice(at, AbiWriter.WordSize);
+    internal readonly ReadOnlySpan<byte> Word(int at) => _data.Slice(at, AbiWriter.WordSize);
 
-    internal readonly ReadOnlySpan<byte> Slice(int at, int length) => data.Slice(at, length);
+    internal readonly ReadOnlySpan<byte> Slice(int at, int length) => _data.Slice(at, length);
 
     /// <summary>Reads a length or an offset: nothing above 2^31 can stand in data that fits into memory.</summary>
     internal int ReadSize(int at)
@@ -83,12 +83,12 @@ internal ref struct AbiReader(ReadOnlySpan<byte> data)
         }
 
         var offset = ReadSize(at);
-        if (Error is null && offset != end - frame.Start)
+        if (Error is null && offset != _end - frame.Start)
         {
             Refuse("an offset does not lead to the next tail");
         }
 
-        return Error is null ? type.Read(ref this, end) : default!;
+        return Error is null ? type.Read(ref this, _end) : default!;
     }
 
     /// <summary>Whether everything was read and nothing is left.</summary>

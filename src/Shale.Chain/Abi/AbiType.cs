@@ -46,30 +46,30 @@ internal abstract class AbiType<T> : AbiType
 /// <summary>A tuple: a struct, or the arguments of a function, event or error.</summary>
 internal abstract class AbiTuple<T> : AbiType<T>
 {
-    private readonly int membersSize;
+    private readonly int _membersSize;
 
     protected AbiTuple(params AbiType[] members)
     {
         Name = "(" + string.Join(',', members.Select(m => m.Name)) + ")";
         IsDynamic = members.Any(m => m.IsDynamic);
-        membersSize = members.Sum(m => m.HeadSize);
+        _membersSize = members.Sum(m => m.HeadSize);
     }
 
     internal sealed override string Name { get; }
 
     internal sealed override bool IsDynamic { get; }
 
-    internal sealed override int HeadSize => IsDynamic ? AbiWriter.WordSize : membersSize;
+    internal sealed override int HeadSize => IsDynamic ? AbiWriter.WordSize : _membersSize;
 
     internal sealed override void Write(AbiWriter writer, int at, T value)
     {
-        var frame = IsDynamic ? writer.Begin(membersSize) : new AbiFrame(at, at);
+        var frame = IsDynamic ? writer.Begin(_membersSize) : new AbiFrame(at, at);
         WriteMembers(writer, ref frame, value);
     }
 
     internal sealed override T Read(ref AbiReader reader, int at)
     {
-        var frame = IsDynamic ? reader.Begin(membersSize) : new AbiFrame(at, at);
+        var frame = IsDynamic ? reader.Begin(_membersSize) : new AbiFrame(at, at);
         return reader.Error is null ? ReadMembers(ref reader, ref frame) : default!;
     }
 
@@ -77,7 +77,7 @@ internal abstract class AbiTuple<T> : AbiType<T>
     internal byte[] EncodeMembers(T value, ReadOnlySpan<byte> prefix)
     {
         var writer = new AbiWriter(prefix);
-        var frame = writer.Begin(membersSize);
+        var frame = writer.Begin(_membersSize);
         WriteMembers(writer, ref frame, value);
         return writer.ToArray();
     }
@@ -86,7 +86,7 @@ internal abstract class AbiTuple<T> : AbiType<T>
     internal bool TryDecodeMembers(ReadOnlySpan<byte> data, out T value)
     {
         var reader = new AbiReader(data);
-        var frame = reader.Begin(membersSize);
+        var frame = reader.Begin(_membersSize);
         value = reader.Error is null ? ReadMembers(ref reader, ref frame) : default!;
         return reader.Complete();
     }

@@ -92,22 +92,22 @@ internal static class AbiTypes
 
     private sealed class FixedBytesType : WordType<ReadOnlyMemory<byte>>
     {
-        private readonly int length;
+        private readonly int _length;
 
         internal FixedBytesType(int length)
         {
             ArgumentOutOfRangeException.ThrowIfNegativeOrZero(length);
             ArgumentOutOfRangeException.ThrowIfGreaterThan(length, 32);
-            this.length = length;
+            _length = length;
         }
 
-        internal override string Name => "bytes" + length.ToString(CultureInfo.InvariantCulture);
+        internal override string Name => "bytes" + _length.ToString(CultureInfo.InvariantCulture);
 
         internal override void Write(AbiWriter writer, int at, ReadOnlyMemory<byte> value)
         {
-            if (value.Length != length)
+            if (value.Length != _length)
             {
-                throw new ArgumentException($"{Name} takes {length} bytes, not {value.Length}.", nameof(value));
+                throw new ArgumentException($"{Name} takes {_length} bytes, not {value.Length}.", nameof(value));
             }
 
             value.Span.CopyTo(writer.Word(at));
@@ -116,20 +116,20 @@ internal static class AbiTypes
         internal override ReadOnlyMemory<byte> Read(ref AbiReader reader, int at)
         {
             var word = reader.Word(at);
-            if (word[length..].ContainsAnyExcept((byte)0))
+            if (word[_length..].ContainsAnyExcept((byte)0))
             {
-                reader.Refuse($"a {Name} has more than {length} bytes");
+                reader.Refuse($"a {Name} has more than {_length} bytes");
             }
 
-            return word[..length].ToArray();
+            return word[.._length].ToArray();
         }
     }
 
     private sealed class IntegerType<T> : WordType<T>
         where T : IBinaryInteger<T>
     {
-        private readonly int bytes;
-        private readonly bool signed;
+        private readonly int _bytes;
+        private readonly bool _signed;
 
         internal IntegerType(int bits, bool signed)
         {
@@ -138,8 +138,8 @@ internal static class AbiTypes
                 throw new ArgumentOutOfRangeException(nameof(bits), bits, "Integers have 8 to 256 bits, in steps of 8.");
             }
 
-            bytes = bits / 8;
-            this.signed = signed;
+            _bytes = bits / 8;
+            _signed = signed;
             Name = (signed ? "int" : "uint") + bits.ToString(CultureInfo.InvariantCulture);
         }
 
@@ -150,14 +150,14 @@ internal static class AbiTypes
             // A BigInteger of 2^256 and above, or below -2^255, has 33 bytes and more.
             var length = value.GetByteCount();
             Span<byte> own = stackalloc byte[40], word = stackalloc byte[AbiWriter.WordSize];
-            var fits = length <= 33 && (signed || !T.IsNegative(value));
+            var fits = length <= 33 && (_signed || !T.IsNegative(value));
             if (fits)
             {
                 own = own[..length];
                 _ = value.WriteBigEndian(own);
                 if (length == 33)
                 {
-                    fits = own[0] == 0 && !signed;
+                    fits = own[0] == 0 && !_signed;
                     own = own[1..];
                 }
 
@@ -176,7 +176,7 @@ internal static class AbiTypes
         internal override T Read(ref AbiReader reader, int at)
         {
             var word = reader.Word(at);
-            if (!IsCanonical(word) || !T.TryReadBigEndian(word[(AbiWriter.WordSize - bytes)..], !signed, out var value))
+            if (!IsCanonical(word) || !T.TryReadBigEndian(word[(AbiWriter.WordSize - _bytes)..], !_signed, out var value))
             {
                 reader.Refuse($"a number does not fit into {Name}");
                 return default!;
@@ -187,8 +187,8 @@ internal static class AbiTypes
 
         private bool IsCanonical(ReadOnlySpan<byte> word)
         {
-            var padding = word[..(AbiWriter.WordSize - bytes)];
-            var sign = signed && (word[AbiWriter.WordSize - bytes] & 0x80) != 0 ? (byte)0xff : (byte)0;
+            var padding = word[..(AbiWriter.WordSize - _bytes)];
+            var sign = _signed && (word[AbiWriter.WordSize - _bytes] & 0x80) != 0 ? (byte)0xff : (byte)0;
             return !padding.ContainsAnyExcept(sign);
         }
     }
@@ -330,48 +330,48 @@ internal static class AbiTypes
 
     private sealed class FixedArrayType<T> : AbiType<IReadOnlyList<T>>
     {
-        private readonly AbiType<T> element;
-        private readonly int count;
+        private readonly AbiType<T> _element;
+        private readonly int _count;
 
         internal FixedArrayType(AbiType<T> element, int count)
         {
             // Solidity has no arrays of fixed length 0, and without them every element of every array takes space.
             ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
-            this.element = element;
-            this.count = count;
+            _element = element;
+            _count = count;
             Name = $"{element.Name}[{count.ToString(CultureInfo.InvariantCulture)}]";
         }
 
         internal override string Name { get; }
 
-        internal override bool IsDynamic => element.IsDynamic;
+        internal override bool IsDynamic => _element.IsDynamic;
 
-        internal override int HeadSize => IsDynamic ? AbiWriter.WordSize : count * element.HeadSize;
+        internal override int HeadSize => IsDynamic ? AbiWriter.WordSize : _count * _element.HeadSize;
 
         internal override void Write(AbiWriter writer, int at, IReadOnlyList<T> value)
         {
-            if (value.Count != count)
+            if (value.Count != _count)
             {
-                throw new ArgumentException($"{Name} takes {count} elements, not {value.Count}.", nameof(value));
+                throw new ArgumentException($"{Name} takes {_count} elements, not {value.Count}.", nameof(value));
             }
 
-            var frame = IsDynamic ? writer.Begin(count * element.HeadSize) : new AbiFrame(at, at);
+            var frame = IsDynamic ? writer.Begin(_count * _element.HeadSize) : new AbiFrame(at, at);
             foreach (var item in value)
             {
-                writer.Member(ref frame, element, item);
+                writer.Member(ref frame, _element, item);
             }
         }
 
         internal override IReadOnlyList<T> Read(ref AbiReader reader, int at)
         {
-            if (IsDynamic && count * element.HeadSize > reader.Remaining)
+            if (IsDynamic && _count * _element.HeadSize > reader.Remaining)
             {
                 reader.Refuse("an array ends early");
                 return [];
             }
 
-            var frame = IsDynamic ? reader.Begin(count * element.HeadSize) : new AbiFrame(at, at);
-            return ArrayType<T>.ReadItems(ref reader, element, count, frame);
+            var frame = IsDynamic ? reader.Begin(_count * _element.HeadSize) : new AbiFrame(at, at);
+            return ArrayType<T>.ReadItems(ref reader, _element, _count, frame);
         }
     }
 }

@@ -7,13 +7,13 @@ internal sealed class AbiWriter
 {
     internal const int WordSize = 32;
 
-    private byte[] buffer;
+    private byte[] _buffer;
 
     /// <summary>Starts with bytes that offsets do not count: a selector, or creation code.</summary>
     internal AbiWriter(ReadOnlySpan<byte> prefix)
     {
-        buffer = new byte[prefix.Length + 256];
-        prefix.CopyTo(buffer);
+        _buffer = new byte[prefix.Length + 256];
+        prefix.CopyTo(_buffer);
         Length = prefix.Length;
     }
 
@@ -24,9 +24,9 @@ internal sealed class AbiWriter
     {
         var at = Length;
         var needed = checked(at + length);
-        if (needed > buffer.Length)
+        if (needed > _buffer.Length)
         {
-            Array.Resize(ref buffer, Math.Max(needed, checked(buffer.Length * 2)));
+            Array.Resize(ref _buffer, Math.Max(needed, checked(_buffer.Length * 2)));
         }
 
         Length = needed;
@@ -39,11 +39,11 @@ internal sealed class AbiWriter
         return new AbiFrame(at, at);
     }
 
-    internal Span<byte> Word(int at) => buffer.AsSpan(at, WordSize);
+    internal Span<byte> Word(int at) => _buffer.AsSpan(at, WordSize);
 
-    internal Span<byte> Slice(int at, int length) => buffer.AsSpan(at, length);
+    internal Span<byte> Slice(int at, int length) => _buffer.AsSpan(at, length);
 
-    internal void PutSize(int at, int size) => BinaryPrimitives.WriteInt32BigEndian(buffer.AsSpan(at + WordSize - 4, 4), size);
+    internal void PutSize(int at, int size) => BinaryPrimitives.WriteInt32BigEndian(_buffer.AsSpan(at + WordSize - 4, 4), size);
 
     internal void Member<T>(ref AbiFrame frame, AbiType<T> type, T value)
     {
@@ -58,5 +58,5 @@ internal sealed class AbiWriter
         type.Write(this, at, value);
     }
 
-    internal byte[] ToArray() => buffer.AsSpan(0, Length).ToArray();
+    internal byte[] ToArray() => _buffer.AsSpan(0, Length).ToArray();
 }

@@ -10,9 +10,9 @@ public readonly record struct Address
     /// <summary>Length in bytes.</summary>
     public const int Size = 20;
 
-    private readonly ulong high;
-    private readonly ulong middle;
-    private readonly uint low;
+    private readonly ulong _high;
+    private readonly ulong _middle;
+    private readonly uint _low;
 
     /// <summary>Takes 20 bytes.</summary>
     /// <param name="bytes">The address, as it stands in calldata.</param>
@@ -24,16 +24,16 @@ public readonly record struct Address
             throw new ArgumentException("An address has 20 bytes.", nameof(bytes));
         }
 
-        high = BinaryPrimitives.ReadUInt64BigEndian(bytes);
-        middle = BinaryPrimitives.ReadUInt64BigEndian(bytes[8..]);
-        low = BinaryPrimitives.ReadUInt32BigEndian(bytes[16..]);
+        _high = BinaryPrimitives.ReadUInt64BigEndian(bytes);
+        _middle = BinaryPrimitives.ReadUInt64BigEndian(bytes[8..]);
+        _low = BinaryPrimitives.ReadUInt32BigEndian(bytes[16..]);
     }
 
     /// <summary>The address of 20 zero bytes, which contracts use for "nobody".</summary>
     public static Address Zero => default;
 
     /// <summary>Whether all bytes are zero.</summary>
-    public bool IsZero => high == 0 && middle == 0 && low == 0;
+    public bool IsZero => _high == 0 && _middle == 0 && _low == 0;
 
     /// <summary>The address of a public key: the last 20 bytes of the Keccak-256 of its coordinates (Yellow Paper, appendix F).</summary>
     /// <param name="publicKey">65 bytes: 04, x, y.</param>
@@ -87,9 +87,9 @@ public readonly record struct Address
     /// <param name="destination">At least 20 bytes.</param>
     public void CopyTo(Span<byte> destination)
     {
-        BinaryPrimitives.WriteUInt64BigEndian(destination, high);
-        BinaryPrimitives.WriteUInt64BigEndian(destination[8..], middle);
-        BinaryPrimitives.WriteUInt32BigEndian(destination[16..], low);
+        BinaryPrimitives.WriteUInt64BigEndian(destination, _high);
+        BinaryPrimitives.WriteUInt64BigEndian(destination[8..], _middle);
+        BinaryPrimitives.WriteUInt32BigEndian(destination[16..], _low);
     }
 
     /// <summary>The 20 bytes.</summary>

@@ -10,10 +10,10 @@ public readonly record struct Bytes32
     /// <summary>Length in bytes.</summary>
     public const int Size = 32;
 
-    private readonly ulong a;
-    private readonly ulong b;
-    private readonly ulong c;
-    private readonly ulong d;
+    private readonly ulong _a;
+    private readonly ulong _b;
+    private readonly ulong _c;
+    private readonly ulong _d;
 
     /// <summary>Takes 32 bytes.</summary>
     /// <param name="bytes">In order.</param>
@@ -25,14 +25,14 @@ public readonly record struct Bytes32
             throw new ArgumentException("There have to be 32 bytes.", nameof(bytes));
         }
 
-        a = BinaryPrimitives.ReadUInt64BigEndian(bytes);
-        b = BinaryPrimitives.ReadUInt64BigEndian(bytes[8..]);
-        c = BinaryPrimitives.ReadUInt64BigEndian(bytes[16..]);
-        d = BinaryPrimitives.ReadUInt64BigEndian(bytes[24..]);
+        _a = BinaryPrimitives.ReadUInt64BigEndian(bytes);
+        _b = BinaryPrimitives.ReadUInt64BigEndian(bytes[8..]);
+        _c = BinaryPrimitives.ReadUInt64BigEndian(bytes[16..]);
+        _d = BinaryPrimitives.ReadUInt64BigEndian(bytes[24..]);
     }
 
     /// <summary>Whether all bytes are zero.</summary>
-    public bool IsZero => (a | b | c | d) == 0;
+    public bool IsZero => (_a | _b | _c | _d) == 0;
 
     /// <summary>The Keccak-256 of some bytes.</summary>
     /// <param name="message">Any length.</param>
@@ -71,10 +71,10 @@ public readonly record struct Bytes32
     /// <param name="destination">At least 32 bytes.</param>
     public void CopyTo(Span<byte> destination)
     {
-        BinaryPrimitives.WriteUInt64BigEndian(destination, a);
-        BinaryPrimitives.WriteUInt64BigEndian(destination[8..], b);
-        BinaryPrimitives.WriteUInt64BigEndian(destination[16..], c);
-        BinaryPrimitives.WriteUInt64BigEndian(destination[24..], d);
+        BinaryPrimitives.WriteUInt64BigEndian(destination, _a);
+        BinaryPrimitives.WriteUInt64BigEndian(destination[8..], _b);
+        BinaryPrimitives.WriteUInt64BigEndian(destination[16..], _c);
+        BinaryPrimitives.WriteUInt64BigEndian(destination[24..], _d);
     }
 
     /// <summary>The 32 bytes.</summary>

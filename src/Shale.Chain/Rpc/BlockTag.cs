@@ -6,17 +6,17 @@ namespace Shale.Chain;
 /// <summary>Which block a question is about: a number, a hash (EIP-1898), or one of JSON-RPC's tags.</summary>
 public readonly record struct BlockTag
 {
-    private readonly string? tag;
-    private readonly ulong number;
-    private readonly Bytes32 hash;
-    private readonly byte kind;
+    private readonly string? _tag;
+    private readonly ulong _number;
+    private readonly Bytes32 _hash;
+    private readonly byte _kind;
 
     private BlockTag(byte kind, string? tag, ulong number, Bytes32 hash)
     {
-        this.kind = kind;
-        this.tag = tag;
-        this.number = number;
-        this.hash = hash;
+        _kind = kind;
+        _tag = tag;
+        _number = number;
+        _hash = hash;
     }
 
     /// <summary>The newest block that the node knows.</summary>
@@ -39,22 +39,22 @@ public readonly record struct BlockTag
     /// <param name="hash">The hash.</param>
     public static BlockTag At(Bytes32 hash) => new(3, null, 0, hash);
 
-    internal bool IsHash => kind == 3;
+    internal bool IsHash => _kind == 3;
 
-    internal Bytes32 Hash => hash;
+    internal Bytes32 Hash => _hash;
 
     /// <summary>What the tag is called in a message.</summary>
-    public override string ToString() => kind switch
+    public override string ToString() => _kind switch
     {
-        2 => number.ToString(CultureInfo.InvariantCulture),
-        3 => hash.ToString(),
-        _ => tag ?? "latest",
+        2 => _number.ToString(CultureInfo.InvariantCulture),
+        3 => _hash.ToString(),
+        _ => _tag ?? "latest",
     };
 
-    internal JsonNode ToJson() => kind switch
+    internal JsonNode ToJson() => _kind switch
     {
-        2 => Rpc.Quantity.Of(number),
-        3 => new JsonObject { ["blockHash"] = hash.ToString() },
-        _ => tag ?? "latest",
+        2 => Rpc.Quantity.Of(_number),
+        3 => new JsonObject { ["blockHash"] = _hash.ToString() },
+        _ => _tag ?? "latest",
     };
 }

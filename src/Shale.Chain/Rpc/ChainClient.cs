@@ -13,10 +13,10 @@ public sealed class ChainClient : IDisposable
     // Epochs without a block come singly; sixty in a row are half an hour without any miner.
     private const int MostNullRounds = 60;
 
-    private readonly JsonRpcClient rpc;
-    private readonly ChainOptions options;
-    private readonly Lock gate = new();
-    private BlockHeader? finalized;
+    private readonly JsonRpcClient _rpc;
+    private readonly ChainOptions _options;
+    private readonly Lock _gate = new();
+    private BlockHeader? _finalized;
 
     /// <summary>Makes a client; nothing is asked yet.</summary>
     /// <param name="options">How the chain is reached.</param>
@@ -25,31 +25,31 @@ public sealed class ChainClient : IDisposable
     public ChainClient(ChainOptions options, TimeProvider? time = null)
     {
         ArgumentNullException.ThrowIfNull(options);
-        this.options = options;
+        _options = options;
         Time = time ?? TimeProvider.System;
-        rpc = new JsonRpcClient(options, Time);
+        _rpc = new JsonRpcClient(options, Time);
     }
 
     /// <summary>The chain that every endpoint has to be on.</summary>
-    public ulong ChainId => options.ChainId;
+    public ulong ChainId => _options.ChainId;
 
     /// <summary>Endpoints that are left aside at the moment, each with the reason, without secrets.</summary>
-    public IReadOnlyList<string> EndpointsAside => [.. rpc.Pool.Aside()];
+    public IReadOnlyList<string> EndpointsAside => [.. _rpc.Pool.Aside()];
 
     internal TimeProvider Time { get; }
 
-    internal JsonRpcClient Rpc => rpc;
+    internal JsonRpcClient Rpc => _rpc;
 
     /// <summary>The number of the newest block.</summary>
     /// <param name="cancel">Ends the wait.</param>
-    public Task<ulong> GetHeadAsync(CancellationToken cancel = default) => rpc.AskAsync<ulong>(RpcCall.Of("eth_blockNumber"), Quantity.TryRead, cancel);
+    public Task<ulong> GetHeadAsync(CancellationToken cancel = default) => _rpc.AskAsync<ulong>(RpcCall.Of("eth_blockNumber"), Quantity.TryRead, cancel);
 
     /// <summary>A block's header.</summary>
     /// <param name="tag">Which block.</param>
     /// <param name="cancel">Ends the wait.</param>
     /// <returns>Null when there is no such block (yet).</returns>
     /// <exception cref="ChainException">With <see cref="ChainErrorKind.NullRound"/> when the epoch has none.</exception>
-    public Task<BlockHeader?> GetBlockAsync(BlockTag tag, CancellationToken cancel = default) => rpc.AskAsync<BlockHeader?>(BlockCall(tag), RpcModels.TryReadBlock, cancel);
+    public Task<BlockHeader?> GetBlockAsync(BlockTag tag, CancellationToken cancel = default) => _rpc.AskAsync<BlockHeader?>(BlockCall(tag), RpcModels.TryReadBlock, cancel);
 
     /// <summary>The header of a block by number, or of the nearest one after it where that epoch has none.</summary>
     /// <param name="number">The number.</param>
@@ -71,10 +71,10 @@ public sealed class ChainClient : IDisposable
     public async Task<BlockHeader> GetFinalizedAsync(CancellationToken cancel = default)
     {
         var found = await TaggedOrDeepAsync(BlockTag.Finalized, cancel).ConfigureAwait(false);
-        lock (gate)
+        lock (_gate)
         {
             // After a change of endpoint, the next one may be behind; what was final stays so.
-            return finalized = finalized is { } before && before.Number > found.Number ? before : found;
+            return _finalized = _finalized is { } before && before.Number > found.Number ? before : found;
         }
     }
 
@@ -93,7 +93,7 @@ public sealed class ChainClient : IDisposable
     public async Task<T> CallAsync<T>(Address contract, IContractCall<T> call, BlockTag at = default, Address? from = null, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(call);
-        return await rpc.AskAsync(EthCall(contract, call, at, from), Result(contract, call), cancel).ConfigureAwait(false);
+        return await _rpc.AskAsync(EthCall(contract, call, at, from), Result(contract, call), cancel).ConfigureAwait(false);
     }
 
     /// <summary>Makes several calls of one contract, in batches; give a block by number or hash for one consistent picture.</summary>
@@ -106,7 +106,7 @@ public sealed class ChainClient : IDisposable
     public async Task<IReadOnlyList<T>> CallManyAsync<T>(Address contract, IReadOnlyList<IContractCall<T>> calls, BlockTag at = default, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(calls);
-        return await rpc.AskManyAsync([.. calls.Select(c => EthCall(contract, c, at, null))], i => Result(contract, calls[i]), cancel).ConfigureAwait(false);
+        return await _rpc.AskManyAsync([.. calls.Select(c => EthCall(contract, c, at, null))], i => Result(contract, calls[i]), cancel).ConfigureAwait(false);
     }
 
     /// <summary>An account's balance in attoFIL.</summary>
@@ -114,21 +114,21 @@ public sealed class ChainClient : IDisposable
     /// <param name="at">At the end of which block.</param>
     /// <param name="cancel">Ends the wait.</param>
     public Task<UInt128> GetBalanceAsync(Address account, BlockTag at = default, CancellationToken cancel = default) =>
-        rpc.AskAsync<UInt128>(RpcCall.Of("eth_getBalance", account.ToString(), at.ToJson()), Quantity.TryRead, cancel);
+        _rpc.AskAsync<UInt128>(RpcCall.Of("eth_getBalance", account.ToString(), at.ToJson()), Quantity.TryRead, cancel);
 
     /// <summary>A contract's code; empty for an account.</summary>
     /// <param name="account">The address.</param>
     /// <param name="at">At the end of which block.</param>
     /// <param name="cancel">Ends the wait.</param>
     public async Task<ReadOnlyMemory<byte>> GetCodeAsync(Address account, BlockTag at = default, CancellationToken cancel = default) =>
-        await rpc.AskAsync<byte[]>(RpcCall.Of("eth_getCode", account.ToString(), at.ToJson()), Quantity.TryRead, cancel).ConfigureAwait(false);
+        await _rpc.AskAsync<byte[]>(RpcCall.Of("eth_getCode", account.ToString(), at.ToJson()), Quantity.TryRead, cancel).ConfigureAwait(false);
 
     /// <summary>The nonce of an account's next transaction.</summary>
     /// <param name="account">The account.</param>
     /// <param name="at"><see cref="BlockTag.Latest"/> counts what was mined, <see cref="BlockTag.Pending"/> also what waits.</param>
     /// <param name="cancel">Ends the wait.</param>
     public Task<ulong> GetNonceAsync(Address account, BlockTag at = default, CancellationToken cancel = default) =>
-        rpc.AskAsync<ulong>(RpcCall.Of("eth_getTransactionCount", account.ToString(), at.ToJson()), Quantity.TryRead, cancel);
+        _rpc.AskAsync<ulong>(RpcCall.Of("eth_getTransactionCount", account.ToString(), at.ToJson()), Quantity.TryRead, cancel);
 
     /// <summary>The logs of a range of blocks, in the chain's order. Public Filecoin nodes give at most 2,880 epochs and 10,000 results.</summary>
     /// <param name="filter">Which logs.</param>
@@ -137,7 +137,7 @@ public sealed class ChainClient : IDisposable
     public async Task<IReadOnlyList<LogEntry>> GetLogsAsync(LogFilter filter, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(filter);
-        var logs = await rpc.AskAsync<IReadOnlyList<LogEntry>>(
+        var logs = await _rpc.AskAsync<IReadOnlyList<LogEntry>>(
             RpcCall.Of("eth_getLogs", RpcModels.ToJson(filter)),
             (JsonElement result, out IReadOnlyList<LogEntry> value) => RpcModels.TryReadLogs(result, out value!) && value.All(log => RpcModels.Matches(filter, log)),
             cancel).ConfigureAwait(false);
@@ -148,21 +148,21 @@ public sealed class ChainClient : IDisposable
     /// <param name="cancel">Ends the wait.</param>
     public async Task<FeeQuote> GetFeesAsync(CancellationToken cancel = default)
     {
-        var block = await rpc.AskAsync<BlockHeader?>(BlockCall(BlockTag.Latest), (JsonElement e, out BlockHeader? b) => RpcModels.TryReadBlock(e, out b) && b is not null, cancel).ConfigureAwait(false);
+        var block = await _rpc.AskAsync<BlockHeader?>(BlockCall(BlockTag.Latest), (JsonElement e, out BlockHeader? b) => RpcModels.TryReadBlock(e, out b) && b is not null, cancel).ConfigureAwait(false);
         if (block!.BaseFee is { } baseFee)
         {
-            var (tip, failure, _) = await rpc.TryAskAsync<UInt128>(RpcCall.Of("eth_maxPriorityFeePerGas"), Quantity.TryRead, cancel).ConfigureAwait(false);
+            var (tip, failure, _) = await _rpc.TryAskAsync<UInt128>(RpcCall.Of("eth_maxPriorityFeePerGas"), Quantity.TryRead, cancel).ConfigureAwait(false);
             if (failure is null)
             {
                 return new FeeQuote(baseFee, tip);
             }
 
             // A node without that method has eth_gasPrice, which is base fee and tip together.
-            var all = await rpc.AskAsync<UInt128>(RpcCall.Of("eth_gasPrice"), Quantity.TryRead, cancel).ConfigureAwait(false);
+            var all = await _rpc.AskAsync<UInt128>(RpcCall.Of("eth_gasPrice"), Quantity.TryRead, cancel).ConfigureAwait(false);
             return new FeeQuote(baseFee, all > baseFee ? all - baseFee : UInt128.Zero);
         }
 
-        return new FeeQuote(null, await rpc.AskAsync<UInt128>(RpcCall.Of("eth_gasPrice"), Quantity.TryRead, cancel).ConfigureAwait(false));
+        return new FeeQuote(null, await _rpc.AskAsync<UInt128>(RpcCall.Of("eth_gasPrice"), Quantity.TryRead, cancel).ConfigureAwait(false));
     }
 
     /// <summary>The gas that a transaction would use on top of the newest block, without margin.</summary>
@@ -173,13 +173,13 @@ public sealed class ChainClient : IDisposable
     /// <param name="cancel">Ends the wait.</param>
     /// <exception cref="ChainException">With <see cref="ChainErrorKind.Reverted"/> when the contract would refuse.</exception>
     public Task<ulong> EstimateGasAsync(Address from, Address? to, UInt128 value, ReadOnlyMemory<byte> data, CancellationToken cancel = default) =>
-        rpc.AskAsync<ulong>(RpcCall.Of("eth_estimateGas", Message(from, to, value, data)), Quantity.TryRead, cancel);
+        _rpc.AskAsync<ulong>(RpcCall.Of("eth_estimateGas", Message(from, to, value, data)), Quantity.TryRead, cancel);
 
     /// <summary>What became of a transaction.</summary>
     /// <param name="transaction">Its hash.</param>
     /// <param name="cancel">Ends the wait.</param>
     /// <returns>Null while it is not mined, and when a reorganisation took it back.</returns>
-    public Task<TransactionReceipt?> GetReceiptAsync(Bytes32 transaction, CancellationToken cancel = default) => rpc.AskAsync<TransactionReceipt?>(
+    public Task<TransactionReceipt?> GetReceiptAsync(Bytes32 transaction, CancellationToken cancel = default) => _rpc.AskAsync<TransactionReceipt?>(
         RpcCall.Of("eth_getTransactionReceipt", transaction.ToString()),
         (JsonElement e, out TransactionReceipt? r) => RpcModels.TryReadReceipt(e, out r) && (r is null || r.TransactionHash == transaction),
         cancel);
@@ -188,13 +188,13 @@ public sealed class ChainClient : IDisposable
     /// <param name="transaction">Its hash.</param>
     /// <param name="cancel">Ends the wait.</param>
     /// <returns>Null when the node does not know it.</returns>
-    public Task<TransactionInfo?> GetTransactionAsync(Bytes32 transaction, CancellationToken cancel = default) => rpc.AskAsync<TransactionInfo?>(
+    public Task<TransactionInfo?> GetTransactionAsync(Bytes32 transaction, CancellationToken cancel = default) => _rpc.AskAsync<TransactionInfo?>(
         RpcCall.Of("eth_getTransactionByHash", transaction.ToString()),
         (JsonElement e, out TransactionInfo? t) => RpcModels.TryReadTransaction(e, out t) && (t is null || t.Hash == transaction),
         cancel);
 
     /// <inheritdoc/>
-    public void Dispose() => rpc.Dispose();
+    public void Dispose() => _rpc.Dispose();
 
     internal static RpcCall BlockCall(BlockTag tag) =>
         tag.IsHash ? RpcCall.Of("eth_getBlockByHash", tag.Hash.ToString(), false) : RpcCall.Of("eth_getBlockByNumber", tag.ToJson(), false);
@@ -238,7 +238,7 @@ public sealed class ChainClient : IDisposable
 
     private async Task<BlockHeader> TaggedOrDeepAsync(BlockTag tag, CancellationToken cancel)
     {
-        var (block, failure, tried) = await rpc.TryAskAsync<BlockHeader?>(BlockCall(tag), RpcModels.TryReadBlock, cancel).ConfigureAwait(false);
+        var (block, failure, tried) = await _rpc.TryAskAsync<BlockHeader?>(BlockCall(tag), RpcModels.TryReadBlock, cancel).ConfigureAwait(false);
         if (failure is null && block is not null)
         {
             return block;
@@ -250,16 +250,16 @@ public sealed class ChainClient : IDisposable
         }
 
         var head = await GetHeadAsync(cancel).ConfigureAwait(false);
-        var deep = head > (ulong)options.FinalityDepth ? head - (ulong)options.FinalityDepth : 0;
+        var deep = head > (ulong)_options.FinalityDepth ? head - (ulong)_options.FinalityDepth : 0;
         return await GetBlockAtOrBeforeAsync(deep, cancel).ConfigureAwait(false)
-            ?? throw new ChainException(ChainErrorKind.NotFound, string.Create(CultureInfo.InvariantCulture, $"No endpoint has block {deep}, {options.FinalityDepth} below its own head. Name another endpoint."));
+            ?? throw new ChainException(ChainErrorKind.NotFound, string.Create(CultureInfo.InvariantCulture, $"No endpoint has block {deep}, {_options.FinalityDepth} below its own head. Name another endpoint."));
     }
 
     private async Task<BlockHeader?> SkipNullRoundsAsync(ulong number, bool forward, CancellationToken cancel)
     {
         for (var skipped = 0; ; skipped++)
         {
-            var (block, failure, tried) = await rpc.TryAskAsync<BlockHeader?>(BlockCall(BlockTag.At(number)), RpcModels.TryReadBlock, cancel).ConfigureAwait(false);
+            var (block, failure, tried) = await _rpc.TryAskAsync<BlockHeader?>(BlockCall(BlockTag.At(number)), RpcModels.TryReadBlock, cancel).ConfigureAwait(false);
             if (failure is null && (block is null || block.Number == number || (block.Number > number) == forward))
             {
                 return block;

@@ -13,33 +13,33 @@ internal sealed class EndpointPool : IDisposable
     private static readonly TimeSpan CompareTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan WrongChainAside = TimeSpan.FromMinutes(1);
 
-    private readonly EndpointState[] states;
-    private readonly ChainOptions options;
-    private readonly TimeProvider time;
-    private readonly SemaphoreSlim comparing = new(1, 1);
-    private DateTimeOffset comparedAt = DateTimeOffset.MinValue;
-    private int preferred;
+    private readonly EndpointState[] _states;
+    private readonly ChainOptions _options;
+    private readonly TimeProvider _time;
+    private readonly SemaphoreSlim _comparing = new(1, 1);
+    private DateTimeOffset _comparedAt = DateTimeOffset.MinValue;
+    private int _preferred;
 
     internal EndpointPool(ChainOptions options, TimeProvider time)
     {
-        this.options = options;
-        this.time = time;
-        states = [.. options.Endpoints.Select(e => new EndpointState(e, time))];
+        _options = options;
+        _time = time;
+        _states = [.. options.Endpoints.Select(e => new EndpointState(e, time))];
     }
 
-    internal IReadOnlyList<EndpointState> All => states;
+    internal IReadOnlyList<EndpointState> All => _states;
 
     /// <summary>Endpoints that are left aside, and why; for status displays and messages.</summary>
-    internal IEnumerable<string> Aside() => states.Select(s => (s.Endpoint, s.Reason)).Where(s => s.Reason is not null).Select(s => $"{s.Endpoint}: {s.Reason}");
+    internal IEnumerable<string> Aside() => _states.Select(s => (s.Endpoint, s.Reason)).Where(s => s.Reason is not null).Select(s => $"{s.Endpoint}: {s.Reason}");
 
     /// <summary>The endpoint to ask next: one that is not left aside and was not tried in this round; else the one whose time aside ends first.</summary>
     internal EndpointState Choose(ISet<EndpointState> tried)
     {
-        var start = Volatile.Read(ref preferred);
+        var start = Volatile.Read(ref _preferred);
         EndpointState? best = null;
-        for (var i = 0; i < states.Length; i++)
+        for (var i = 0; i < _states.Length; i++)
         {
-            var state = states[(start + i) % states.Length];
+            var state = _states[(start + i) % _states.Length];
             if (!tried.Contains(state) && state.Reason is null)
             {
                 return state;
@@ -51,10 +51,10 @@ internal sealed class EndpointPool : IDisposable
             }
         }
 
-        return best ?? states[start % states.Length];
+        return best ?? _states[start % _states.Length];
     }
 
-    internal void Prefer(EndpointState state) => Volatile.Write(ref preferred, Array.IndexOf(states, state));
+    internal void Prefer(EndpointState state) => Volatile.Write(ref _preferred, Array.IndexOf(_states, state));
 
     /// <summary>Whether the endpoint says that it is on our chain; asked before it is believed anything. Null: it is; else why not.</summary>
     internal async Task<RpcFailure?> ConfirmChainAsync(EndpointState state, CancellationToken cancel)
@@ -64,7 +64,7 @@ internal sealed class EndpointPool : IDisposable
             return null;
         }
 
-        var (answers, whole) = await state.Transport.PostAsync([RpcCall.Of("eth_chainId")], options.RequestTimeout, cancel).ConfigureAwait(false);
+        var (answers, whole) = await state.Transport.PostAsync([RpcCall.Of("eth_chainId")], _options.RequestTimeout, cancel).ConfigureAwait(false);
         var answer = answers is null ? RpcAnswer.Of(whole!) : answers[0];
         return CheckChain(state, answer);
     }
@@ -82,13 +82,13 @@ internal sealed class EndpointPool : IDisposable
             return RpcResponse.Malformed("its chain ID is not a number");
         }
 
-        if (actual == options.ChainId)
+        if (actual == _options.ChainId)
         {
             state.ConfirmChain();
             return null;
         }
 
-        var wrong = new RpcFailure(ChainErrorKind.WrongChain, true, string.Create(CultureInfo.InvariantCulture, $"it is on chain {actual}, not {options.ChainId}"));
+        var wrong = new RpcFailure(ChainErrorKind.WrongChain, true, string.Create(CultureInfo.InvariantCulture, $"it is on chain {actual}, not {_options.ChainId}"));
         state.LeaveAside(wrong.Reason, WrongChainAside, wrongChain: true);
         return wrong;
     }
@@ -96,15 +96,15 @@ internal sealed class EndpointPool : IDisposable
     /// <summary>With several endpoints: compares their heads from time to time, and leaves aside who lags, or is where nobody else is.</summary>
     internal async Task CompareHeadsAsync(CancellationToken cancel)
     {
-        if (states.Length < 2 || time.GetUtcNow() - comparedAt < CompareEvery || !await comparing.WaitAsync(0, cancel).ConfigureAwait(false))
+        if (_states.Length < 2 || _time.GetUtcNow() - _comparedAt < CompareEvery || !await _comparing.WaitAsync(0, cancel).ConfigureAwait(false))
         {
             return;
         }
 
         try
         {
-            comparedAt = time.GetUtcNow();
-            var heads = await Task.WhenAll(states.Where(s => s.Reason is null).Select(s => HeadAsync(s, cancel))).ConfigureAwait(false);
+            _comparedAt = _time.GetUtcNow();
+            var heads = await Task.WhenAll(_states.Where(s => s.Reason is null).Select(s => HeadAsync(s, cancel))).ConfigureAwait(false);
             var known = heads.Where(h => h.Head is not null).OrderByDescending(h => h.Head).ToList();
             if (known.Count < 2)
             {
@@ -115,11 +115,11 @@ internal sealed class EndpointPool : IDisposable
             var reference = known[known.Count >= 3 ? 1 : 0].Head!.Value;
             foreach (var (state, head) in known)
             {
-                if (head + (ulong)options.LargestLag < reference)
+                if (head + (ulong)_options.LargestLag < reference)
                 {
                     state.LeaveAside(string.Create(CultureInfo.InvariantCulture, $"it lags {reference - head} blocks behind the others"), CompareEvery);
                 }
-                else if (head > reference + (ulong)options.LargestLag)
+                else if (head > reference + (ulong)_options.LargestLag)
                 {
                     state.LeaveAside(string.Create(CultureInfo.InvariantCulture, $"it claims a head {head - reference} blocks ahead of all others"), CompareEvery);
                 }
@@ -127,23 +127,23 @@ internal sealed class EndpointPool : IDisposable
         }
         finally
         {
-            comparing.Release();
+            _comparing.Release();
         }
     }
 
     public void Dispose()
     {
-        foreach (var state in states)
+        foreach (var state in _states)
         {
             state.Dispose();
         }
 
-        comparing.Dispose();
+        _comparing.Dispose();
     }
 
     private async Task<(EndpointState State, ulong? Head)> HeadAsync(EndpointState state, CancellationToken cancel)
     {
-        var timeout = CompareTimeout < options.RequestTimeout ? CompareTimeout : options.RequestTimeout;
+        var timeout = CompareTimeout < _options.RequestTimeout ? CompareTimeout : _options.RequestTimeout;
         RpcCall[] calls = [RpcCall.Of("eth_chainId"), RpcCall.Of("eth_blockNumber")];
         var answers = new RpcAnswer[2];
         for (var i = 0; i < calls.Length; i++)

@@ -9,10 +9,10 @@ internal sealed class EndpointState(RpcEndpoint endpoint, TimeProvider time) : I
     // Nodes behind a load balancer change: a chain ID is asked for again from time to time, and after every failure.
     private static readonly TimeSpan TrustFor = TimeSpan.FromMinutes(10);
 
-    private readonly Lock gate = new();
-    private DateTimeOffset asideUntil = DateTimeOffset.MinValue;
-    private DateTimeOffset trustedUntil = DateTimeOffset.MinValue;
-    private int failures;
+    private readonly Lock _gate = new();
+    private DateTimeOffset _asideUntil = DateTimeOffset.MinValue;
+    private DateTimeOffset _trustedUntil = DateTimeOffset.MinValue;
+    private int _failures;
 
     internal RpcEndpoint Endpoint { get; } = endpoint;
 
@@ -26,9 +26,9 @@ internal sealed class EndpointState(RpcEndpoint endpoint, TimeProvider time) : I
     {
         get
         {
-            lock (gate)
+            lock (_gate)
             {
-                return time.GetUtcNow() < asideUntil ? field : null;
+                return time.GetUtcNow() < _asideUntil ? field : null;
             }
         }
 
@@ -42,9 +42,9 @@ internal sealed class EndpointState(RpcEndpoint endpoint, TimeProvider time) : I
     {
         get
         {
-            lock (gate)
+            lock (_gate)
             {
-                return asideUntil;
+                return _asideUntil;
             }
         }
     }
@@ -53,50 +53,50 @@ internal sealed class EndpointState(RpcEndpoint endpoint, TimeProvider time) : I
     {
         get
         {
-            lock (gate)
+            lock (_gate)
             {
-                return time.GetUtcNow() < trustedUntil;
+                return time.GetUtcNow() < _trustedUntil;
             }
         }
     }
 
     internal void ConfirmChain()
     {
-        lock (gate)
+        lock (_gate)
         {
-            trustedUntil = time.GetUtcNow() + TrustFor;
+            _trustedUntil = time.GetUtcNow() + TrustFor;
             OnWrongChain = false;
         }
     }
 
     internal void Succeeded()
     {
-        lock (gate)
+        lock (_gate)
         {
-            failures = 0;
-            asideUntil = DateTimeOffset.MinValue;
+            _failures = 0;
+            _asideUntil = DateTimeOffset.MinValue;
         }
     }
 
     /// <summary>Leaves it aside: for a second after a first failure, longer after each further one.</summary>
     internal void Failed(string reason)
     {
-        lock (gate)
+        lock (_gate)
         {
-            failures = Math.Min(failures + 1, 16);
-            var wait = TimeSpan.FromSeconds(1 << Math.Min(failures - 1, 6));
-            asideUntil = time.GetUtcNow() + (wait < LongestAside ? wait : LongestAside);
-            trustedUntil = DateTimeOffset.MinValue;
+            _failures = Math.Min(_failures + 1, 16);
+            var wait = TimeSpan.FromSeconds(1 << Math.Min(_failures - 1, 6));
+            _asideUntil = time.GetUtcNow() + (wait < LongestAside ? wait : LongestAside);
+            _trustedUntil = DateTimeOffset.MinValue;
             Reason = reason;
         }
     }
 
     internal void LeaveAside(string reason, TimeSpan duration, bool wrongChain = false)
     {
-        lock (gate)
+        lock (_gate)
         {
-            asideUntil = time.GetUtcNow() + duration;
-            trustedUntil = wrongChain ? DateTimeOffset.MinValue : trustedUntil;
+            _asideUntil = time.GetUtcNow() + duration;
+            _trustedUntil = wrongChain ? DateTimeOffset.MinValue : _trustedUntil;
             OnWrongChain = wrongChain;
             Reason = reason;
         }

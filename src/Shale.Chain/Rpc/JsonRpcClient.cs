@@ -13,19 +13,19 @@ internal delegate bool RpcParser<T>(JsonElement result, out T value);
 /// </summary>
 internal sealed class JsonRpcClient : IDisposable
 {
-    private readonly ChainOptions options;
-    private readonly TimeProvider time;
-    private readonly EndpointPool pool;
+    private readonly ChainOptions _options;
+    private readonly TimeProvider _time;
+    private readonly EndpointPool _pool;
 
     internal JsonRpcClient(ChainOptions options, TimeProvider time)
     {
         options.Validate();
-        this.options = options;
-        this.time = time;
-        pool = new EndpointPool(options, time);
+        _options = options;
+        _time = time;
+        _pool = new EndpointPool(options, time);
     }
 
-    internal EndpointPool Pool => pool;
+    internal EndpointPool Pool => _pool;
 
     /// <summary>Asks one thing.</summary>
     /// <exception cref="ChainException">There was no answer, or a refusal.</exception>
@@ -76,16 +76,16 @@ internal sealed class JsonRpcClient : IDisposable
     /// <summary>Asks every endpoint that is not left aside, at once, and gives each one's answer: for what has to reach as many nodes as possible.</summary>
     internal async Task<List<(RpcEndpoint Endpoint, RpcAnswer Answer)>> AskAllAsync(RpcCall call, CancellationToken cancel)
     {
-        var fit = pool.All.Where(s => s.Reason is null).ToList();
-        var answers = await Task.WhenAll((fit.Count > 0 ? fit : pool.All).Select(async state =>
+        var fit = _pool.All.Where(s => s.Reason is null).ToList();
+        var answers = await Task.WhenAll((fit.Count > 0 ? fit : _pool.All).Select(async state =>
         {
-            var failure = await pool.ConfirmChainAsync(state, cancel).ConfigureAwait(false);
+            var failure = await _pool.ConfirmChainAsync(state, cancel).ConfigureAwait(false);
             if (failure is not null)
             {
                 return (state, RpcAnswer.Of(failure));
             }
 
-            var (one, whole) = await state.Transport.PostAsync([call], options.RequestTimeout, cancel).ConfigureAwait(false);
+            var (one, whole) = await state.Transport.PostAsync([call], _options.RequestTimeout, cancel).ConfigureAwait(false);
             return (state, one is null ? RpcAnswer.Of(whole!) : one[0]);
         })).ConfigureAwait(false);
         return [.. answers.Select(a => (a.state.Endpoint, a.Item2))];
@@ -104,7 +104,7 @@ internal sealed class JsonRpcClient : IDisposable
             : new ChainException(failure.Kind, $"{what} failed. {tried}.{Advice(failure.Kind)}");
     }
 
-    public void Dispose() => pool.Dispose();
+    public void Dispose() => _pool.Dispose();
 
     private static string Advice(ChainErrorKind kind) => kind switch
     {
@@ -120,7 +120,7 @@ internal sealed class JsonRpcClient : IDisposable
 
     private async Task<Outcome[]> ExchangeAsync(IReadOnlyList<RpcCall> calls, Func<int, JsonElement, (bool Valid, object? Value)> read, bool together, CancellationToken cancel)
     {
-        await pool.CompareHeadsAsync(cancel).ConfigureAwait(false);
+        await _pool.CompareHeadsAsync(cancel).ConfigureAwait(false);
         var results = new Outcome[calls.Count];
         var pending = Enumerable.Range(0, calls.Count).ToList();
         var tried = new HashSet<EndpointState>();
@@ -128,19 +128,19 @@ internal sealed class JsonRpcClient : IDisposable
         var final = true;
         for (var attempt = 1; ; attempt++)
         {
-            var state = pool.Choose(tried);
+            var state = _pool.Choose(tried);
             tried.Add(state);
             if (together)
             {
                 pending = [.. Enumerable.Range(0, calls.Count)];
             }
 
-            var failure = await pool.ConfirmChainAsync(state, cancel).ConfigureAwait(false)
+            var failure = await _pool.ConfirmChainAsync(state, cancel).ConfigureAwait(false)
                 ?? await AttemptAsync(state, calls, pending, read, results, together, cancel).ConfigureAwait(false);
             if (pending.Count == 0)
             {
                 state.Succeeded();
-                pool.Prefer(state);
+                _pool.Prefer(state);
                 return results;
             }
 
@@ -153,10 +153,10 @@ internal sealed class JsonRpcClient : IDisposable
             }
 
             // A refusal for good, or a wrong chain, ends it once every endpoint had its say.
-            var all = tried.Count >= pool.All.Count;
-            if (attempt >= options.Attempts || (all && (final || pool.All.All(s => s.OnWrongChain && s.Reason is not null))))
+            var all = tried.Count >= _pool.All.Count;
+            if (attempt >= _options.Attempts || (all && (final || _pool.All.All(s => s.OnWrongChain && s.Reason is not null))))
             {
-                var said = log.ToString() + string.Concat(pool.All.Where(s => s.Reason is not null && !log.Has(s.Endpoint)).Select(s => $"; {s.Endpoint} is left aside: {s.Reason}"));
+                var said = log.ToString() + string.Concat(_pool.All.Where(s => s.Reason is not null && !log.Has(s.Endpoint)).Select(s => $"; {s.Endpoint} is left aside: {s.Reason}"));
                 foreach (var i in pending)
                 {
                     results[i] = new Outcome(null, failure ?? results[i].Failure ?? last, said);
@@ -168,7 +168,7 @@ internal sealed class JsonRpcClient : IDisposable
             if (all)
             {
                 tried.Clear();
-                await Task.Delay(Wait(attempt / pool.All.Count, last.RetryAfter), time, cancel).ConfigureAwait(false);
+                await Task.Delay(Wait(attempt / _pool.All.Count, last.RetryAfter), _time, cancel).ConfigureAwait(false);
             }
         }
     }
@@ -177,10 +177,10 @@ internal sealed class JsonRpcClient : IDisposable
     private async Task<RpcFailure?> AttemptAsync(
         EndpointState state, IReadOnlyList<RpcCall> calls, List<int> pending, Func<int, JsonElement, (bool Valid, object? Value)> read, Outcome[] results, bool together, CancellationToken cancel)
     {
-        foreach (var chunk in pending.ToArray().Chunk(state.RefusesBatches ? 1 : options.BatchSize))
+        foreach (var chunk in pending.ToArray().Chunk(state.RefusesBatches ? 1 : _options.BatchSize))
         {
             RpcCall[] batch = [.. chunk.Select(i => calls[i])];
-            var (answers, whole) = await state.Transport.PostAsync(batch, options.RequestTimeout, cancel).ConfigureAwait(false);
+            var (answers, whole) = await state.Transport.PostAsync(batch, _options.RequestTimeout, cancel).ConfigureAwait(false);
             if (answers is null && batch.Length > 1 && (whole!.Kind is not ChainErrorKind.Unreachable || !whole.Retry))
             {
                 // An error or nonsense for a whole batch: some nodes take none.
@@ -196,7 +196,7 @@ internal sealed class JsonRpcClient : IDisposable
             for (var i = 0; i < chunk.Length; i++)
             {
                 var (index, answer) = (chunk[i], answers[i]);
-                if (together && index == 0 && pool.CheckChain(state, answer) is { } wrong)
+                if (together && index == 0 && _pool.CheckChain(state, answer) is { } wrong)
                 {
                     return wrong;
                 }
@@ -224,8 +224,8 @@ internal sealed class JsonRpcClient : IDisposable
 
     private TimeSpan Wait(int round, TimeSpan? asked)
     {
-        var delay = options.FirstDelay.TotalMilliseconds * Math.Pow(2, Math.Min(round, 20));
-        delay = Math.Min(delay, options.LongestDelay.TotalMilliseconds);
+        var delay = _options.FirstDelay.TotalMilliseconds * Math.Pow(2, Math.Min(round, 20));
+        delay = Math.Min(delay, _options.LongestDelay.TotalMilliseconds);
 
         // Half of it is fixed and half is chance, so that many clients of one node do not come back together.
 #pragma warning disable CA5394 // no secret depends on it
@@ -240,27 +240,27 @@ internal sealed class JsonRpcClient : IDisposable
     /// <summary>What was tried, each endpoint with its last failure and how often.</summary>
     private sealed class TriedLog
     {
-        private readonly List<(RpcEndpoint Endpoint, string Reason, int Times)> entries = [];
+        private readonly List<(RpcEndpoint Endpoint, string Reason, int Times)> _entries = [];
 
-        internal bool Has(RpcEndpoint endpoint) => entries.Exists(e => ReferenceEquals(e.Endpoint, endpoint));
+        internal bool Has(RpcEndpoint endpoint) => _entries.Exists(e => ReferenceEquals(e.Endpoint, endpoint));
 
         internal void Add(RpcEndpoint endpoint, string reason)
         {
-            var at = entries.FindIndex(e => ReferenceEquals(e.Endpoint, endpoint));
+            var at = _entries.FindIndex(e => ReferenceEquals(e.Endpoint, endpoint));
             if (at < 0)
             {
-                entries.Add((endpoint, reason, 1));
+                _entries.Add((endpoint, reason, 1));
             }
             else
             {
-                entries[at] = (endpoint, reason, entries[at].Times + 1);
+                _entries[at] = (endpoint, reason, _entries[at].Times + 1);
             }
         }
 
         public override string ToString()
         {
             var text = new StringBuilder();
-            foreach (var (endpoint, reason, times) in entries)
+            foreach (var (endpoint, reason, times) in _entries)
             {
                 text.Append(text.Length == 0 ? "" : "; ").Append(endpoint).Append(": ").Append(reason);
                 if (times > 1)

@@ -10,7 +10,7 @@ public sealed class RpcEndpoint
     // Shorter pieces of a path ("v1", "rpc") are no secrets, and replacing them would garble messages.
     private const int ShortestSecret = 6;
 
-    private readonly List<string> secrets = [];
+    private readonly List<string> _secrets = [];
 
     /// <summary>Takes a node's address.</summary>
     /// <param name="address">http or https; user info becomes HTTP basic authentication.</param>
@@ -27,13 +27,13 @@ public sealed class RpcEndpoint
         {
             var user = System.Uri.UnescapeDataString(uri.UserInfo);
             Authorization = Convert.ToBase64String(Encoding.UTF8.GetBytes(user.Contains(':', StringComparison.Ordinal) ? user : user + ":"));
-            secrets.Add(Authorization);
+            _secrets.Add(Authorization);
             AddSecrets(uri.UserInfo.Split(':'), 1);
         }
 
         AddSecrets(uri.AbsolutePath.Split('/'), ShortestSecret);
         AddSecrets(uri.Query.TrimStart('?').Split('&', '='), ShortestSecret);
-        secrets.Sort(static (a, b) => b.Length.CompareTo(a.Length));
+        _secrets.Sort(static (a, b) => b.Length.CompareTo(a.Length));
     }
 
     internal Uri Uri { get; }
@@ -47,7 +47,7 @@ public sealed class RpcEndpoint
     /// <summary>Takes every secret part of the address out of a text that a node or a library wrote, and makes it printable.</summary>
     internal string Redact(string text)
     {
-        foreach (var secret in secrets)
+        foreach (var secret in _secrets)
         {
             text = text.Replace(secret, "…", StringComparison.OrdinalIgnoreCase);
         }
@@ -61,8 +61,8 @@ public sealed class RpcEndpoint
         {
             if (part.Length >= shortest)
             {
-                secrets.Add(part);
-                secrets.Add(System.Uri.UnescapeDataString(part));
+                _secrets.Add(part);
+                _secrets.Add(System.Uri.UnescapeDataString(part));
             }
         }
     }

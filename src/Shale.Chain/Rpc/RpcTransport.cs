@@ -13,15 +13,15 @@ internal sealed class RpcTransport : IDisposable
 
     private static readonly TimeSpan LongestRetryAfter = TimeSpan.FromSeconds(30);
 
-    private readonly RpcEndpoint endpoint;
-    private readonly HttpClient http;
-    private readonly TimeProvider time;
-    private long lastId;
+    private readonly RpcEndpoint _endpoint;
+    private readonly HttpClient _http;
+    private readonly TimeProvider _time;
+    private long _lastId;
 
     internal RpcTransport(RpcEndpoint endpoint, TimeProvider time)
     {
-        this.endpoint = endpoint;
-        this.time = time;
+        _endpoint = endpoint;
+        _time = time;
 
         // Redirects are not followed: a token in the address would go to whoever it leads to.
         var handler = new SocketsHttpHandler
@@ -33,25 +33,25 @@ internal sealed class RpcTransport : IDisposable
             ConnectTimeout = TimeSpan.FromSeconds(10),
             PooledConnectionLifetime = TimeSpan.FromMinutes(5),
         };
-        http = new HttpClient(handler, disposeHandler: true) { Timeout = Timeout.InfiniteTimeSpan };
-        http.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("shale", null));
+        _http = new HttpClient(handler, disposeHandler: true) { Timeout = Timeout.InfiniteTimeSpan };
+        _http.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("shale", null));
         if (endpoint.Authorization is { } credentials)
         {
-            http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Basic", credentials);
+            _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Basic", credentials);
         }
     }
 
     /// <summary>Sends one call alone, or several as a batch.</summary>
     internal async Task<(RpcAnswer[]? Answers, RpcFailure? Whole)> PostAsync(IReadOnlyList<RpcCall> calls, TimeSpan timeout, CancellationToken cancel)
     {
-        var firstId = Interlocked.Add(ref lastId, calls.Count) - calls.Count + 1;
-        using var limit = new CancellationTokenSource(timeout, time);
+        var firstId = Interlocked.Add(ref _lastId, calls.Count) - calls.Count + 1;
+        using var limit = new CancellationTokenSource(timeout, _time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(cancel, limit.Token);
         try
         {
-            using var request = new HttpRequestMessage(HttpMethod.Post, endpoint.Uri) { Content = new ByteArrayContent(Write(calls, firstId)) };
+            using var request = new HttpRequestMessage(HttpMethod.Post, _endpoint.Uri) { Content = new ByteArrayContent(Write(calls, firstId)) };
             request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
-            using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, both.Token).ConfigureAwait(false);
+            using var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, both.Token).ConfigureAwait(false);
             var body = await ReadBodyAsync(response, both.Token).ConfigureAwait(false);
             if (body is null)
             {
@@ -59,7 +59,7 @@ internal sealed class RpcTransport : IDisposable
             }
 
             // Some nodes send JSON-RPC errors with 4xx and 5xx: those say more than the status.
-            var answers = RpcResponse.Read(body, calls, firstId, endpoint.Redact, out var whole);
+            var answers = RpcResponse.Read(body, calls, firstId, _endpoint.Redact, out var whole);
             if (!response.IsSuccessStatusCode && (answers is null || Array.TrueForAll(answers, a => a.Failure is null or { Kind: ChainErrorKind.Malformed })))
             {
                 return (null, whole is { Kind: not ChainErrorKind.Malformed } && response.StatusCode != HttpStatusCode.TooManyRequests ? whole : Status(response));
@@ -73,11 +73,11 @@ internal sealed class RpcTransport : IDisposable
         }
         catch (Exception e) when (e is HttpRequestException or IOException or InvalidDataException)
         {
-            return (null, new RpcFailure(ChainErrorKind.Unreachable, true, endpoint.Redact(Explain(e))));
+            return (null, new RpcFailure(ChainErrorKind.Unreachable, true, _endpoint.Redact(Explain(e))));
         }
     }
 
-    public void Dispose() => http.Dispose();
+    public void Dispose() => _http.Dispose();
 
     private static string Explain(Exception e) => e is HttpRequestException { HttpRequestError: HttpRequestError.NameResolutionError } ? "its name is not known" : e.GetBaseException().Message;
 
@@ -144,7 +144,7 @@ internal sealed class RpcTransport : IDisposable
             >= 300 and < 400 => $"HTTP {status}: it redirects, which is not followed",
             _ => $"HTTP {status}",
         };
-        var after = response.Headers.RetryAfter is { } header ? header.Delta ?? (header.Date - time.GetUtcNow()) : null;
+        var after = response.Headers.RetryAfter is { } header ? header.Delta ?? (header.Date - _time.GetUtcNow()) : null;
 
         // 4xx (but for "too often" and "took too long") will be the same next time; another endpoint may do better.
         return new RpcFailure(ChainErrorKind.Unreachable, status is 408 or 425 or 429 or >= 500, reason)

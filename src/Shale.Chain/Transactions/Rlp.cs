@@ -6,18 +6,18 @@ namespace Shale.Chain.Transactions;
 /// <summary>Writes Recursive Length Prefix (Ethereum Yellow Paper, appendix B).</summary>
 internal sealed class RlpWriter
 {
-    private readonly ArrayBufferWriter<byte> output = new();
+    private readonly ArrayBufferWriter<byte> _output = new();
 
     internal RlpWriter Bytes(ReadOnlySpan<byte> value)
     {
         if (value.Length == 1 && value[0] < 0x80)
         {
-            output.Write(value);
+            _output.Write(value);
         }
         else
         {
             Prefix(0x80, value.Length);
-            output.Write(value);
+            _output.Write(value);
         }
 
         return this;
@@ -36,35 +36,35 @@ internal sealed class RlpWriter
 
     internal RlpWriter List(RlpWriter items)
     {
-        Prefix(0xc0, items.output.WrittenCount);
-        output.Write(items.output.WrittenSpan);
+        Prefix(0xc0, items._output.WrittenCount);
+        _output.Write(items._output.WrittenSpan);
         return this;
     }
 
-    internal byte[] ToArray() => output.WrittenSpan.ToArray();
+    internal byte[] ToArray() => _output.WrittenSpan.ToArray();
 
     private void Prefix(byte kind, int length)
     {
         if (length <= 55)
         {
-            output.Write([(byte)(kind + length)]);
+            _output.Write([(byte)(kind + length)]);
             return;
         }
 
         Span<byte> bytes = stackalloc byte[4];
         BinaryPrimitives.WriteInt32BigEndian(bytes, length);
         var significant = bytes.TrimStart((byte)0);
-        output.Write([(byte)(kind + 55 + significant.Length)]);
-        output.Write(significant);
+        _output.Write([(byte)(kind + 55 + significant.Length)]);
+        _output.Write(significant);
     }
 }
 
 /// <summary>Reads Recursive Length Prefix in its one canonical form: shortest prefixes, no single byte below 128 behind a prefix. False for everything else; never throws.</summary>
 internal ref struct RlpReader(ReadOnlySpan<byte> data)
 {
-    private ReadOnlySpan<byte> data = data;
+    private ReadOnlySpan<byte> _data = data;
 
-    internal readonly bool IsEmpty => data.IsEmpty;
+    internal readonly bool IsEmpty => _data.IsEmpty;
 
     internal bool TryBytes(out ReadOnlySpan<byte> value) => TryItem(list: false, out value);
 
@@ -107,12 +107,12 @@ internal ref struct RlpReader(ReadOnlySpan<byte> data)
     private bool TryItem(bool list, out ReadOnlySpan<byte> content)
     {
         content = default;
-        if (data.IsEmpty)
+        if (_data.IsEmpty)
         {
             return false;
         }
 
-        var prefix = data[0];
+        var prefix = _data[0];
         if (prefix >= 0xc0 != list)
         {
             return false;
@@ -120,8 +120,8 @@ internal ref struct RlpReader(ReadOnlySpan<byte> data)
 
         if (prefix < 0x80)
         {
-            content = data[..1];
-            data = data[1..];
+            content = _data[..1];
+            _data = _data[1..];
             return true;
         }
 
@@ -130,19 +130,19 @@ internal ref struct RlpReader(ReadOnlySpan<byte> data)
         if (length > 55)
         {
             var bytes = length - 55;
-            if (bytes > 4 || data.Length < 1 + bytes || data[1] == 0)
+            if (bytes > 4 || _data.Length < 1 + bytes || _data[1] == 0)
             {
                 return false;
             }
 
             long wide = 0;
-            foreach (var b in data.Slice(1, bytes))
+            foreach (var b in _data.Slice(1, bytes))
             {
                 wide = (wide << 8) | b;
             }
 
             header += bytes;
-            if (wide <= 55 || wide > data.Length - header)
+            if (wide <= 55 || wide > _data.Length - header)
             {
                 return false;
             }
@@ -150,13 +150,13 @@ internal ref struct RlpReader(ReadOnlySpan<byte> data)
             length = (int)wide;
         }
 
-        if (length > data.Length - header || (!list && length == 1 && data[1] < 0x80))
+        if (length > _data.Length - header || (!list && length == 1 && _data[1] < 0x80))
         {
             return false;
         }
 
-        content = data.Slice(header, length);
-        data = data[(header + length)..];
+        content = _data.Slice(header, length);
+        _data = _data[(header + length)..];
         return true;
     }
 }

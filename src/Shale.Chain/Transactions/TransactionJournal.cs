@@ -24,18 +24,18 @@ internal sealed class TransactionJournal
 
     private static readonly TimeSpan LockPoll = TimeSpan.FromMilliseconds(50);
 
-    private readonly string folder;
-    private readonly ulong chainId;
-    private readonly Address account;
-    private readonly TimeProvider time;
+    private readonly string _folder;
+    private readonly ulong _chainId;
+    private readonly Address _account;
+    private readonly TimeProvider _time;
 
     internal TransactionJournal(string folder, ulong chainId, Address account, TimeProvider time)
     {
-        this.folder = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{chainId}-{account.ToString().ToLowerInvariant()}"));
-        this.chainId = chainId;
-        this.account = account;
-        this.time = time;
-        Directory.CreateDirectory(this.folder, PrivateFile | UnixFileMode.UserExecute);
+        _folder = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{chainId}-{account.ToString().ToLowerInvariant()}"));
+        _chainId = chainId;
+        _account = account;
+        _time = time;
+        Directory.CreateDirectory(_folder, PrivateFile | UnixFileMode.UserExecute);
     }
 
     /// <summary>Waits for the account's lock.</summary>
@@ -43,12 +43,12 @@ internal sealed class TransactionJournal
     {
         while (true)
         {
-            if (TryLock(Path.Combine(folder, "lock")) is { } held)
+            if (TryLock(Path.Combine(_folder, "lock")) is { } held)
             {
                 return held;
             }
 
-            await Task.Delay(LockPoll, time, cancel).ConfigureAwait(false);
+            await Task.Delay(LockPoll, _time, cancel).ConfigureAwait(false);
         }
     }
 
@@ -60,10 +60,10 @@ internal sealed class TransactionJournal
     internal List<JournalEntry> Read()
     {
         var entries = new List<JournalEntry>();
-        foreach (var file in Directory.GetFiles(folder, "*.json").Order(StringComparer.Ordinal))
+        foreach (var file in Directory.GetFiles(_folder, "*.json").Order(StringComparer.Ordinal))
         {
             entries.Add(TryRead(file) ?? throw new InvalidDataException(
-                $"{file} is not a signed transaction of {account} on chain {chainId}. Move it away; if it stood for a transaction under way, look for that at an explorer first."));
+                $"{file} is not a signed transaction of {_account} on chain {_chainId}. Move it away; if it stood for a transaction under way, look for that at an explorer first."));
         }
 
         return entries;
@@ -131,7 +131,7 @@ internal sealed class TransactionJournal
         {
             var raw = new byte[Math.Max(0, (text.Length - 2) / 2)];
             if (!text.StartsWith("0x", StringComparison.Ordinal) || Convert.FromHexString(text.AsSpan(2), raw, out _, out _) != System.Buffers.OperationStatus.Done
-                || !Transaction.TryDecode(raw, out var signed) || signed.From != account || signed.Transaction.ChainId != chainId || signed.Transaction.Nonce != nonce)
+                || !Transaction.TryDecode(raw, out var signed) || signed.From != _account || signed.Transaction.ChainId != _chainId || signed.Transaction.Nonce != nonce)
             {
                 return null;
             }
@@ -142,7 +142,7 @@ internal sealed class TransactionJournal
         return new JournalEntry(nonce, form.Description ?? "", form.SignedAt, form.Done, attempts);
     }
 
-    private string Name(ulong nonce, string extension) => Path.Combine(folder, nonce.ToString("d20", CultureInfo.InvariantCulture) + "." + extension);
+    private string Name(ulong nonce, string extension) => Path.Combine(_folder, nonce.ToString("d20", CultureInfo.InvariantCulture) + "." + extension);
 
     internal sealed class FileForm
     {

@@ -15,10 +15,10 @@ public sealed class TransactionSender
 
     private const ulong PlainTransfer = 21_000;
 
-    private readonly ChainClient client;
-    private readonly IAccount account;
-    private readonly TransactionOptions options;
-    private readonly TransactionJournal journal;
+    private readonly ChainClient _client;
+    private readonly IAccount _account;
+    private readonly TransactionOptions _options;
+    private readonly TransactionJournal _journal;
 
     /// <summary>Makes a sender.</summary>
     /// <param name="client">The chain.</param>
@@ -32,14 +32,14 @@ public sealed class TransactionSender
         ArgumentNullException.ThrowIfNull(account);
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
-        this.client = client;
-        this.account = account;
-        this.options = options;
-        journal = new TransactionJournal(options.Folder, client.ChainId, account.Address, client.Time);
+        _client = client;
+        _account = account;
+        _options = options;
+        _journal = new TransactionJournal(options.Folder, client.ChainId, account.Address, client.Time);
     }
 
     /// <summary>Who signs and pays.</summary>
-    public Address Address => account.Address;
+    public Address Address => _account.Address;
 
     /// <summary>Sends a transaction and waits for it.</summary>
     /// <param name="to">The contract or account; null deploys.</param>
@@ -66,7 +66,7 @@ public sealed class TransactionSender
         var (entry, owner, sent) = await BeginAsync(to, value, data, description, progress, cancel).ConfigureAwait(false);
         using (owner)
         {
-            return await new TransactionWatch(client, account, options, journal, entry, wait, progress).RunAsync(sent, cancel).ConfigureAwait(false);
+            return await new TransactionWatch(_client, _account, _options, _journal, entry, wait, progress).RunAsync(sent, cancel).ConfigureAwait(false);
         }
     }
 
@@ -77,8 +77,8 @@ public sealed class TransactionSender
         ulong lowest = 0;
         for (var round = 1; ; round++)
         {
-            using var held = await journal.LockAsync(cancel).ConfigureAwait(false);
-            var entries = journal.Read();
+            using var held = await _journal.LockAsync(cancel).ConfigureAwait(false);
+            var entries = _journal.Read();
             if (entries.Count > 0 && await TakeUpAsync(entries, to, value, data, progress, cancel).ConfigureAwait(false) is { } found)
             {
                 return (found.Entry, found.Owner, true);
@@ -86,13 +86,13 @@ public sealed class TransactionSender
 
             var signed = await PrepareAsync(to, value, data, Math.Max(lowest, entries.Count == 0 ? 0 : entries[^1].Nonce + 1), description, cancel).ConfigureAwait(false);
             var nonce = signed.Transaction.Nonce;
-            var owner = journal.TryOwn(nonce) ?? throw new IOException($"Nonce {nonce} of {Address} is locked by another program, although no transaction with it is on file.");
+            var owner = _journal.TryOwn(nonce) ?? throw new IOException($"Nonce {nonce} of {Address} is locked by another program, although no transaction with it is on file.");
             try
             {
-                var entry = new JournalEntry(nonce, description, client.Time.GetUtcNow(), false, [signed]);
-                journal.Write(entry);
+                var entry = new JournalEntry(nonce, description, _client.Time.GetUtcNow(), false, [signed]);
+                _journal.Write(entry);
                 progress?.Report(new TransactionProgress(TransactionStage.Signed, signed.Hash, nonce, $"Signed: {description}"));
-                var (result, failure, tried) = await Broadcast.SendAsync(client, signed, cancel).ConfigureAwait(false);
+                var (result, failure, tried) = await Broadcast.SendAsync(_client, signed, cancel).ConfigureAwait(false);
                 switch (result)
                 {
                     case BroadcastResult.Accepted:
@@ -103,12 +103,12 @@ public sealed class TransactionSender
                         return (entry, owner, false);
                     case BroadcastResult.NonceTaken when round < MostNonces:
                         // No node took it, so that it cannot come back: the next nonce.
-                        journal.Delete(nonce);
+                        _journal.Delete(nonce);
                         owner.Dispose();
                         lowest = nonce + 1;
                         continue;
                     default:
-                        journal.Delete(nonce);
+                        _journal.Delete(nonce);
                         throw JsonRpcClient.Exception($"Sending the transaction ({description})", failure!, tried);
                 }
             }
@@ -127,12 +127,12 @@ public sealed class TransactionSender
     private async Task<(JournalEntry Entry, IDisposable Owner)?> TakeUpAsync(
         List<JournalEntry> entries, Address? to, UInt128 value, byte[] data, IProgress<TransactionProgress>? progress, CancellationToken cancel)
     {
-        var mined = await client.GetNonceAsync(Address, BlockTag.Latest, cancel).ConfigureAwait(false);
+        var mined = await _client.GetNonceAsync(Address, BlockTag.Latest, cancel).ConfigureAwait(false);
         var final = await FinalNonceAsync(cancel).ConfigureAwait(false);
         (JournalEntry, IDisposable)? taken = null;
         foreach (var entry in entries.ToArray())
         {
-            if (journal.TryOwn(entry.Nonce) is not { } owner)
+            if (_journal.TryOwn(entry.Nonce) is not { } owner)
             {
                 continue;
             }
@@ -142,7 +142,7 @@ public sealed class TransactionSender
             {
                 var waiting = entry.Nonce >= mined;
                 var same = taken is null && !entry.Done && entry.Does(to, value, data);
-                if (same && (waiting || (client.Time.GetUtcNow() - entry.SignedAt <= options.TakeUpFor && await HasReceiptAsync(entry, cancel).ConfigureAwait(false))))
+                if (same && (waiting || (_client.Time.GetUtcNow() - entry.SignedAt <= _options.TakeUpFor && await HasReceiptAsync(entry, cancel).ConfigureAwait(false))))
                 {
                     keep = true;
                     taken = (entry, owner);
@@ -152,11 +152,11 @@ public sealed class TransactionSender
 
                 if (waiting)
                 {
-                    _ = await Broadcast.SendAsync(client, entry.Newest, cancel).ConfigureAwait(false);
+                    _ = await Broadcast.SendAsync(_client, entry.Newest, cancel).ConfigureAwait(false);
                 }
                 else if (!keep && entry.Nonce < final)
                 {
-                    journal.Delete(entry.Nonce);
+                    _journal.Delete(entry.Nonce);
                     entries.Remove(entry);
                 }
             }
@@ -182,8 +182,8 @@ public sealed class TransactionSender
     {
         try
         {
-            var final = await client.GetFinalizedAsync(cancel).ConfigureAwait(false);
-            return await client.GetNonceAsync(Address, BlockTag.At(final.Number), cancel).ConfigureAwait(false);
+            var final = await _client.GetFinalizedAsync(cancel).ConfigureAwait(false);
+            return await _client.GetNonceAsync(Address, BlockTag.At(final.Number), cancel).ConfigureAwait(false);
         }
         catch (ChainException)
         {
@@ -196,7 +196,7 @@ public sealed class TransactionSender
     {
         foreach (var attempt in entry.Attempts)
         {
-            if (await client.GetReceiptAsync(attempt.Hash, cancel).ConfigureAwait(false) is not null)
+            if (await _client.GetReceiptAsync(attempt.Hash, cancel).ConfigureAwait(false) is not null)
             {
                 return true;
             }
@@ -207,7 +207,7 @@ public sealed class TransactionSender
 
     private async Task<SignedTransaction> PrepareAsync(Address? to, UInt128 value, byte[] data, ulong lowest, string description, CancellationToken cancel)
     {
-        var quote = await client.GetFeesAsync(cancel).ConfigureAwait(false);
+        var quote = await _client.GetFeesAsync(cancel).ConfigureAwait(false);
         RpcCall[] calls =
         [
             RpcCall.Of("eth_getTransactionCount", Address.ToString(), BlockTag.Pending.ToJson()),
@@ -219,7 +219,7 @@ public sealed class TransactionSender
         ulong pending = 0, latest = 0, estimate = 0;
         UInt128 balance = 0;
         BlockHeader? block = null;
-        _ = await client.Rpc.AskTogetherAsync(calls, (i, result) => i switch
+        _ = await _client.Rpc.AskTogetherAsync(calls, (i, result) => i switch
         {
             0 => Quantity.TryRead(result, out pending),
             1 => Quantity.TryRead(result, out latest),
@@ -234,8 +234,8 @@ public sealed class TransactionSender
                 $"The transaction ({description}) would take {estimate} gas, more than the {block.GasLimit} that fit into a block. Nothing was sent."));
         }
 
-        var gasLimit = Math.Min((ulong)Math.Ceiling(estimate * options.GasMargin), block.GasLimit);
-        var price = FeePolicy.First(quote, gasLimit, options);
+        var gasLimit = Math.Min((ulong)Math.Ceiling(estimate * _options.GasMargin), block.GasLimit);
+        var price = FeePolicy.First(quote, gasLimit, _options);
         var cost = value + (price.MaxFee * gasLimit);
         if (balance < cost)
         {
@@ -243,6 +243,6 @@ public sealed class TransactionSender
                 $"{Address} has {balance} attoFIL; the transaction ({description}) takes {value} and up to {cost - value} for gas. Nothing was sent. Send FIL to the account."));
         }
 
-        return new Transaction(client.ChainId, Math.Max(lowest, Math.Max(pending, latest)), price, gasLimit, to, value, data).Sign(account);
+        return new Transaction(_client.ChainId, Math.Max(lowest, Math.Max(pending, latest)), price, gasLimit, to, value, data).Sign(_account);
     }
 }

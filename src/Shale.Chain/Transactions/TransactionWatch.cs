@@ -10,38 +10,38 @@ internal sealed class TransactionWatch(
     // Each raises the price by a quarter at least: ten are more than ninefold.
     private const int MostAttempts = 10;
 
-    private readonly TimeProvider time = client.Time;
-    private JournalEntry entry = entry;
-    private DateTimeOffset lastAttempt;
-    private DateTimeOffset lastSent;
-    private DateTimeOffset? takenSince;
-    private TransactionReceipt? seen;
-    private string lastProblem = "";
-    private string lastRefusal = "";
-    private bool limitSaid;
+    private readonly TimeProvider _time = client.Time;
+    private JournalEntry _entry = entry;
+    private DateTimeOffset _lastAttempt;
+    private DateTimeOffset _lastSent;
+    private DateTimeOffset? _takenSince;
+    private TransactionReceipt? _seen;
+    private string _lastProblem = "";
+    private string _lastRefusal = "";
+    private bool _limitSaid;
 
     /// <summary>Waits to the end. A transaction that no node is known to have is looked for, and sent again, at once.</summary>
     internal async Task<TransactionReceipt> RunAsync(bool sent, CancellationToken cancel)
     {
-        var start = lastAttempt = time.GetUtcNow();
-        lastSent = sent ? start : DateTimeOffset.MinValue;
+        var start = _lastAttempt = _time.GetUtcNow();
+        _lastSent = sent ? start : DateTimeOffset.MinValue;
         while (true)
         {
             TransactionReceipt? receipt = null;
             try
             {
                 receipt = await LookAsync(cancel).ConfigureAwait(false);
-                lastProblem = "";
+                _lastProblem = "";
             }
             catch (ChainException e) when (e.Kind != ChainErrorKind.Replaced)
             {
                 // Whatever a node says to a question: the transaction is on its way, and another answer may come.
-                if (lastProblem != e.Message)
+                if (_lastProblem != e.Message)
                 {
                     Report(TransactionStage.Unreachable, e.Message);
                 }
 
-                lastProblem = e.Message;
+                _lastProblem = e.Message;
             }
 
             if (receipt is not null)
@@ -49,14 +49,14 @@ internal sealed class TransactionWatch(
                 return await ConcludeAsync(receipt, cancel).ConfigureAwait(false);
             }
 
-            if (time.GetUtcNow() - start > options.GiveUpAfter)
+            if (_time.GetUtcNow() - start > options.GiveUpAfter)
             {
                 throw new ChainException(ChainErrorKind.NotMined, string.Create(CultureInfo.InvariantCulture,
-                    $"Transaction {entry.Newest.Hash} ({entry.Description}, nonce {entry.Nonce}) was {(seen is null ? "not mined" : "mined but not final")} within {options.GiveUpAfter.TotalMinutes:0.##} minutes. "
-                    + $"{(lastProblem.Length > 0 ? lastProblem + " " : "")}{(lastRefusal.Length > 0 ? $"Sending it again, the nodes said: {lastRefusal}. " : "")}It may still be mined. Asking for the same again goes on with it.")) { TransactionHash = entry.Newest.Hash };
+                    $"Transaction {_entry.Newest.Hash} ({_entry.Description}, nonce {_entry.Nonce}) was {(_seen is null ? "not mined" : "mined but not final")} within {options.GiveUpAfter.TotalMinutes:0.##} minutes. "
+                    + $"{(_lastProblem.Length > 0 ? _lastProblem + " " : "")}{(_lastRefusal.Length > 0 ? $"Sending it again, the nodes said: {_lastRefusal}. " : "")}It may still be mined. Asking for the same again goes on with it.")) { TransactionHash = _entry.Newest.Hash };
             }
 
-            await Task.Delay(options.PollInterval, time, cancel).ConfigureAwait(false);
+            await Task.Delay(options.PollInterval, _time, cancel).ConfigureAwait(false);
         }
     }
 
@@ -68,11 +68,11 @@ internal sealed class TransactionWatch(
         var receipt = await FindReceiptAsync(cancel).ConfigureAwait(false);
         if (receipt is null)
         {
-            if (seen is not null)
+            if (_seen is not null)
             {
-                Report(TransactionStage.TakenBack, string.Create(CultureInfo.InvariantCulture, $"A reorganisation took {entry.Description} out of block {seen.BlockNumber}; it waits again"));
-                seen = null;
-                lastAttempt = time.GetUtcNow();
+                Report(TransactionStage.TakenBack, string.Create(CultureInfo.InvariantCulture, $"A reorganisation took {_entry.Description} out of block {_seen.BlockNumber}; it waits again"));
+                _seen = null;
+                _lastAttempt = _time.GetUtcNow();
                 await SendAgainAsync(report: false, cancel).ConfigureAwait(false);
             }
 
@@ -80,11 +80,11 @@ internal sealed class TransactionWatch(
             return null;
         }
 
-        takenSince = null;
-        if (seen is null || seen.BlockHash != receipt.BlockHash)
+        _takenSince = null;
+        if (_seen is null || _seen.BlockHash != receipt.BlockHash)
         {
-            Report(TransactionStage.Mined, string.Create(CultureInfo.InvariantCulture, $"Mined in block {receipt.BlockNumber}: {entry.Description}"), receipt.TransactionHash);
-            seen = receipt;
+            Report(TransactionStage.Mined, string.Create(CultureInfo.InvariantCulture, $"Mined in block {receipt.BlockNumber}: {_entry.Description}"), receipt.TransactionHash);
+            _seen = receipt;
         }
 
         if (wait == Wait.Mined)
@@ -106,15 +106,15 @@ internal sealed class TransactionWatch(
             return null;
         }
 
-        Report(TransactionStage.Final, string.Create(CultureInfo.InvariantCulture, $"Final in block {again.BlockNumber}: {entry.Description}"), again.TransactionHash);
+        Report(TransactionStage.Final, string.Create(CultureInfo.InvariantCulture, $"Final in block {again.BlockNumber}: {_entry.Description}"), again.TransactionHash);
         return again;
     }
 
     private async Task<TransactionReceipt?> FindReceiptAsync(CancellationToken cancel)
     {
-        for (var i = entry.Attempts.Count - 1; i >= 0; i--)
+        for (var i = _entry.Attempts.Count - 1; i >= 0; i--)
         {
-            if (await client.GetReceiptAsync(entry.Attempts[i].Hash, cancel).ConfigureAwait(false) is { } receipt)
+            if (await client.GetReceiptAsync(_entry.Attempts[i].Hash, cancel).ConfigureAwait(false) is { } receipt)
             {
                 return receipt;
             }
@@ -126,32 +126,32 @@ internal sealed class TransactionWatch(
     /// <summary>What is to be done about a transaction that is not mined.</summary>
     private async Task PushAsync(ulong mined, CancellationToken cancel)
     {
-        var now = time.GetUtcNow();
-        if (mined > entry.Nonce)
+        var now = _time.GetUtcNow();
+        if (mined > _entry.Nonce)
         {
-            takenSince ??= now;
-            if (now - takenSince > options.ReplacedAfter)
+            _takenSince ??= now;
+            if (now - _takenSince > options.ReplacedAfter)
             {
                 using var held = await journal.LockAsync(cancel).ConfigureAwait(false);
-                journal.Delete(entry.Nonce);
+                journal.Delete(_entry.Nonce);
                 throw new ChainException(ChainErrorKind.Replaced, string.Create(CultureInfo.InvariantCulture,
-                    $"Another transaction of {account.Address} took nonce {entry.Nonce}, so {entry.Newest.Hash} ({entry.Description}) was not executed. Does another program or machine use the same key? Ask for it again."))
-                { TransactionHash = entry.Newest.Hash };
+                    $"Another transaction of {account.Address} took nonce {_entry.Nonce}, so {_entry.Newest.Hash} ({_entry.Description}) was not executed. Does another program or machine use the same key? Ask for it again."))
+                { TransactionHash = _entry.Newest.Hash };
             }
 
             return;
         }
 
-        takenSince = null;
-        if (now - lastAttempt > options.StuckAfter)
+        _takenSince = null;
+        if (now - _lastAttempt > options.StuckAfter)
         {
-            lastAttempt = now;
+            _lastAttempt = now;
             await RaiseAsync(mined, cancel).ConfigureAwait(false);
         }
-        else if (now - lastSent > options.SendAgainAfter)
+        else if (now - _lastSent > options.SendAgainAfter)
         {
-            lastSent = now;
-            if (await client.GetTransactionAsync(entry.Newest.Hash, cancel).ConfigureAwait(false) is null)
+            _lastSent = now;
+            if (await client.GetTransactionAsync(_entry.Newest.Hash, cancel).ConfigureAwait(false) is null)
             {
                 await SendAgainAsync(report: true, cancel).ConfigureAwait(false);
             }
@@ -160,15 +160,15 @@ internal sealed class TransactionWatch(
 
     private async Task SendAgainAsync(bool report, CancellationToken cancel)
     {
-        lastSent = time.GetUtcNow();
-        var (result, _, tried) = await Broadcast.SendAsync(client, entry.Newest, cancel).ConfigureAwait(false);
+        _lastSent = _time.GetUtcNow();
+        var (result, _, tried) = await Broadcast.SendAsync(client, _entry.Newest, cancel).ConfigureAwait(false);
         if (report && result == BroadcastResult.Accepted)
         {
-            Report(TransactionStage.SentAgain, $"No node knew it any more; sent again: {entry.Description}");
+            Report(TransactionStage.SentAgain, $"No node knew it any more; sent again: {_entry.Description}");
         }
         else if (result != BroadcastResult.Accepted)
         {
-            lastRefusal = tried;
+            _lastRefusal = tried;
         }
     }
 
@@ -179,14 +179,14 @@ internal sealed class TransactionWatch(
     {
         using var held = await journal.LockAsync(cancel).ConfigureAwait(false);
         var first = journal.Read().Find(e => e.Nonce >= mined);
-        if (first is null || first.Nonce > entry.Nonce)
+        if (first is null || first.Nonce > _entry.Nonce)
         {
             return;
         }
 
-        if (first.Nonce == entry.Nonce)
+        if (first.Nonce == _entry.Nonce)
         {
-            entry = await RaiseAsync(entry, cancel).ConfigureAwait(false);
+            _entry = await RaiseAsync(_entry, cancel).ConfigureAwait(false);
             return;
         }
 
@@ -203,24 +203,24 @@ internal sealed class TransactionWatch(
         var price = stuck.Attempts.Count >= MostAttempts ? null : FeePolicy.Raise(last.Price, await client.GetFeesAsync(cancel).ConfigureAwait(false), last.GasLimit, options);
         if (price is null)
         {
-            if (!limitSaid)
+            if (!_limitSaid)
             {
                 Report(TransactionStage.PriceAtLimit, $"Not mined for long, and its price cannot be raised within the limit: {stuck.Description}. Waiting on");
             }
 
-            limitSaid = true;
+            _limitSaid = true;
             return stuck;
         }
 
         var signed = (last with { Price = price.Value }).Sign(account);
         var raised = stuck with { Attempts = [.. stuck.Attempts, signed] };
         journal.Write(raised);
-        lastSent = time.GetUtcNow();
+        _lastSent = _time.GetUtcNow();
         var (result, _, tried) = await Broadcast.SendAsync(client, signed, cancel).ConfigureAwait(false);
-        if (result != BroadcastResult.Accepted && raised.Nonce == entry.Nonce)
+        if (result != BroadcastResult.Accepted && raised.Nonce == _entry.Nonce)
         {
             // Where every turn is long enough to raise the price again, nothing is sent again as it was: this is then all that the nodes say.
-            lastRefusal = tried;
+            _lastRefusal = tried;
         }
 
         Report(TransactionStage.PriceRaised, string.Create(CultureInfo.InvariantCulture,
@@ -234,12 +234,12 @@ internal sealed class TransactionWatch(
         {
             if (wait == Wait.Final)
             {
-                journal.Delete(entry.Nonce);
+                journal.Delete(_entry.Nonce);
             }
             else
             {
                 // Stays on file until it is final: should a reorganisation take it back, the next transaction sends it again.
-                journal.Write(entry with { Done = true });
+                journal.Write(_entry with { Done = true });
             }
         }
 
@@ -250,13 +250,13 @@ internal sealed class TransactionWatch(
 
         var (reason, error) = await ReasonAsync(receipt, cancel).ConfigureAwait(false);
         throw new ChainException(ChainErrorKind.Failed, string.Create(CultureInfo.InvariantCulture,
-            $"Transaction {receipt.TransactionHash} ({entry.Description}) was mined in block {receipt.BlockNumber} and failed: {reason}. Only its gas was paid."), error) { TransactionHash = receipt.TransactionHash };
+            $"Transaction {receipt.TransactionHash} ({_entry.Description}) was mined in block {receipt.BlockNumber} and failed: {reason}. Only its gas was paid."), error) { TransactionHash = receipt.TransactionHash };
     }
 
     /// <summary>Receipts have no reason, so the call is made again on the state after its block: what others did before it in that block counts, and it did nothing itself.</summary>
     private async Task<(string Reason, ContractError? Error)> ReasonAsync(TransactionReceipt receipt, CancellationToken cancel)
     {
-        var transaction = entry.Attempts.First(a => a.Hash == receipt.TransactionHash).Transaction;
+        var transaction = _entry.Attempts.First(a => a.Hash == receipt.TransactionHash).Transaction;
         if (receipt.GasUsed >= transaction.GasLimit)
         {
             return ("it used up its gas", null);
@@ -279,5 +279,5 @@ internal sealed class TransactionWatch(
         }
     }
 
-    private void Report(TransactionStage stage, string message, Bytes32? hash = null) => progress?.Report(new TransactionProgress(stage, hash ?? entry.Newest.Hash, entry.Nonce, message));
+    private void Report(TransactionStage stage, string message, Bytes32? hash = null) => progress?.Report(new TransactionProgress(stage, hash ?? _entry.Newest.Hash, _entry.Nonce, message));
 }

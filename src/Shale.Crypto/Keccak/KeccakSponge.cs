@@ -16,11 +16,11 @@ internal struct KeccakSponge(int rate, byte suffix)
     internal const byte Sha3Suffix = 0x06;
     internal const byte ShakeSuffix = 0x1f;
 
-    private readonly int rate = rate;
-    private readonly byte suffix = suffix;
-    private KeccakState state;
-    private int position;
-    private bool squeezing;
+    private readonly int _rate = rate;
+    private readonly byte _suffix = suffix;
+    private KeccakState _state;
+    private int _position;
+    private bool _squeezing;
 
     internal static void Sha3_256(ReadOnlySpan<byte> message, Span<byte> digest) => Hash(Sha3_256Rate, Sha3Suffix, message, [], digest[..32]);
 
@@ -30,18 +30,18 @@ internal struct KeccakSponge(int rate, byte suffix)
 
     internal void Absorb(ReadOnlySpan<byte> data)
     {
-        if (squeezing)
+        if (_squeezing)
         {
             throw new InvalidOperationException("The sponge is being squeezed.");
         }
 
-        Span<ulong> lanes = state;
+        Span<ulong> lanes = _state;
         while (!data.IsEmpty)
         {
-            var take = Math.Min(rate - position, data.Length);
-            if (take == rate)
+            var take = Math.Min(_rate - _position, data.Length);
+            if (take == _rate)
             {
-                for (var i = 0; i < rate / 8; i++)
+                for (var i = 0; i < _rate / 8; i++)
                 {
                     lanes[i] ^= BinaryPrimitives.ReadUInt64LittleEndian(data[(8 * i)..]);
                 }
@@ -50,61 +50,61 @@ internal struct KeccakSponge(int rate, byte suffix)
             {
                 for (var i = 0; i < take; i++)
                 {
-                    lanes[(position + i) >> 3] ^= (ulong)data[i] << (8 * ((position + i) & 7));
+                    lanes[(_position + i) >> 3] ^= (ulong)data[i] << (8 * ((_position + i) & 7));
                 }
             }
 
             data = data[take..];
-            position += take;
-            if (position == rate)
+            _position += take;
+            if (_position == _rate)
             {
                 KeccakPermutation.Permute(lanes);
-                position = 0;
+                _position = 0;
             }
         }
     }
 
     internal void Squeeze(Span<byte> output)
     {
-        Span<ulong> lanes = state;
-        if (!squeezing)
+        Span<ulong> lanes = _state;
+        if (!_squeezing)
         {
-            lanes[position >> 3] ^= (ulong)suffix << (8 * (position & 7));
-            lanes[(rate - 1) >> 3] ^= 0x80UL << (8 * ((rate - 1) & 7));
-            squeezing = true;
-            position = rate;
+            lanes[_position >> 3] ^= (ulong)_suffix << (8 * (_position & 7));
+            lanes[(_rate - 1) >> 3] ^= 0x80UL << (8 * ((_rate - 1) & 7));
+            _squeezing = true;
+            _position = _rate;
         }
 
         while (!output.IsEmpty)
         {
-            if (position == rate)
+            if (_position == _rate)
             {
                 KeccakPermutation.Permute(lanes);
-                position = 0;
+                _position = 0;
             }
 
-            var take = Math.Min(rate - position, output.Length);
+            var take = Math.Min(_rate - _position, output.Length);
             if (BitConverter.IsLittleEndian)
             {
-                MemoryMarshal.AsBytes(lanes).Slice(position, take).CopyTo(output);
+                MemoryMarshal.AsBytes(lanes).Slice(_position, take).CopyTo(output);
             }
             else
             {
                 for (var i = 0; i < take; i++)
                 {
-                    output[i] = (byte)(lanes[(position + i) >> 3] >> (8 * ((position + i) & 7)));
+                    output[i] = (byte)(lanes[(_position + i) >> 3] >> (8 * ((_position + i) & 7)));
                 }
             }
 
             output = output[take..];
-            position += take;
+            _position += take;
         }
     }
 
     /// <summary>Wipes the state, where it held a secret.</summary>
     internal void Clear()
     {
-        Span<ulong> lanes = state;
+        Span<ulong> lanes = _state;
         CryptographicOperations.ZeroMemory(MemoryMarshal.AsBytes(lanes));
     }
 
@@ -120,6 +120,6 @@ internal struct KeccakSponge(int rate, byte suffix)
     [InlineArray(25)]
     private struct KeccakState
     {
-        private ulong lane;
+        private ulong _lane;
     }
 }

@@ -19,7 +19,7 @@ public static class NativeLibraries
     internal const string CryptoSoName = "libcrypto.so.3";
     internal const string Secp256k1SoName = "libsecp256k1.so.1";
 
-    private static int registered;
+    private static int s_registered;
 
     /// <summary>All native libraries that Shale.Crypto uses, for diagnosis of a machine.</summary>
     public static IReadOnlyList<NativeDependency> All { get; } =
@@ -31,7 +31,7 @@ public static class NativeLibraries
     // Idempotent: every class that imports calls it from its static constructor, and only one resolver per assembly may be set.
     internal static void Register()
     {
-        if (Interlocked.Exchange(ref registered, 1) == 0)
+        if (Interlocked.Exchange(ref s_registered, 1) == 0)
         {
             NativeLibrary.SetDllImportResolver(typeof(NativeLibraries).Assembly, Resolve);
         }

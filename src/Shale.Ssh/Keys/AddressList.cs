@@ -13,11 +13,11 @@ public sealed class AddressList
     // A certificate's option is bounded by the certificate, a line by its length; this bounds the work of a match.
     private const int MaxEntries = 256;
 
-    private readonly List<Entry> entries;
+    private readonly List<Entry> _entries;
 
     private AddressList(List<Entry> entries, string text)
     {
-        this.entries = entries;
+        _entries = entries;
         Text = text;
     }
 
@@ -32,7 +32,7 @@ public sealed class AddressList
         address = Plain(address);
         var text = address.ToString();
         var found = false;
-        foreach (var entry in entries)
+        foreach (var entry in _entries)
         {
             if (entry.Network is { } network ? network.Contains(address) : MatchesPattern(text, entry.Pattern))
             {

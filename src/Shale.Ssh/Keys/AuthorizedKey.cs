@@ -10,7 +10,7 @@ public sealed class AuthorizedKey
     /// <summary>The longest line, in characters: OpenSSH's own bound (SSH_MAX_PUBKEY_BYTES).</summary>
     public const int MaxLineLength = 16384;
 
-    private readonly List<KeyValuePair<string, string>> environment = [];
+    private readonly List<KeyValuePair<string, string>> _environment = [];
 
     private AuthorizedKey()
     {
@@ -38,7 +38,7 @@ public sealed class AuthorizedKey
     public DateTimeOffset? ExpiryTime { get; private set; }
 
     /// <summary>Options environment="NAME=value", in order.</summary>
-    public IReadOnlyList<KeyValuePair<string, string>> Environment => environment;
+    public IReadOnlyList<KeyValuePair<string, string>> Environment => _environment;
 
     /// <summary>Options permitopen=, as written; empty for no limit.</summary>
     public IReadOnlyList<string> PermitOpen { get; private set; } = [];
@@ -223,9 +223,9 @@ public sealed class AuthorizedKey
 
         // The first setting of a name counts, as in OpenSSH.
         var name = value[..at];
-        if (environment.TrueForAll(e => e.Key != name))
+        if (_environment.TrueForAll(e => e.Key != name))
         {
-            environment.Add(new(name, value[(at + 1)..]));
+            _environment.Add(new(name, value[(at + 1)..]));
         }
 
         return true;

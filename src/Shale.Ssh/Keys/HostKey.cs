@@ -57,14 +57,14 @@ public abstract class HostKey : IDisposable
 
 internal sealed class Ed25519HostKey : HostKey
 {
-    private readonly byte[] seed;
-    private readonly Ed25519PrivateKey key;
+    private readonly byte[] _seed;
+    private readonly Ed25519PrivateKey _key;
 
     internal Ed25519HostKey(ReadOnlySpan<byte> seed)
     {
-        this.seed = seed.ToArray();
-        key = new Ed25519PrivateKey(seed);
-        PublicKey = new SshPublicKey(SshKeyAlgorithms.Ed25519, new Ed25519Material(key.PublicKey.ToArray()));
+        _seed = seed.ToArray();
+        _key = new Ed25519PrivateKey(seed);
+        PublicKey = new SshPublicKey(SshKeyAlgorithms.Ed25519, new Ed25519Material(_key.PublicKey.ToArray()));
     }
 
     public override SshPublicKey PublicKey { get; }
@@ -83,40 +83,40 @@ internal sealed class Ed25519HostKey : HostKey
     internal override void WritePrivate(WireWriter writer)
     {
         writer.WriteString(SshKeyAlgorithms.Ed25519);
-        writer.WriteString(key.PublicKey);
+        writer.WriteString(_key.PublicKey);
         writer.WriteUInt32(Ed25519.SeedSize + Ed25519.PublicKeySize);
-        writer.WriteBytes(seed);
-        writer.WriteBytes(key.PublicKey);
+        writer.WriteBytes(_seed);
+        writer.WriteBytes(_key.PublicKey);
     }
 
     protected override byte[] SignInner(string algorithm, ReadOnlySpan<byte> data)
     {
         var signature = new byte[Ed25519.SignatureSize];
-        key.Sign(data, signature);
+        _key.Sign(data, signature);
         return signature;
     }
 
     protected override void Dispose(bool disposing)
     {
-        CryptographicOperations.ZeroMemory(seed);
-        key.Dispose();
+        CryptographicOperations.ZeroMemory(_seed);
+        _key.Dispose();
     }
 }
 
 internal sealed class EcdsaHostKey : HostKey
 {
-    private readonly NistCurve curve;
-    private readonly byte[] point;
-    private readonly byte[] scalar;
-    private readonly InstancePool<ECDsa> pool;
+    private readonly NistCurve _curve;
+    private readonly byte[] _point;
+    private readonly byte[] _scalar;
+    private readonly InstancePool<ECDsa> _pool;
 
     /// <exception cref="CryptographicException">The point is not the scalar's.</exception>
     internal EcdsaHostKey(NistCurve curve, byte[] point, byte[] scalar)
     {
-        this.curve = curve;
-        this.point = point;
-        this.scalar = scalar;
-        pool = new InstancePool<ECDsa>(() => ECDsa.Create(curve.Parameters(point, scalar)));
+        _curve = curve;
+        _point = point;
+        _scalar = scalar;
+        _pool = new InstancePool<ECDsa>(() => ECDsa.Create(curve.Parameters(point, scalar)));
         var type = "ecdsa-sha2-" + curve.Name;
         SignatureAlgorithms = [type];
         using var buffer = new PooledBufferWriter(SshPublicKey.MaxBlobSize);
@@ -142,40 +142,40 @@ internal sealed class EcdsaHostKey : HostKey
     internal override void WritePrivate(WireWriter writer)
     {
         writer.WriteString(PublicKey.KeyType);
-        writer.WriteString(curve.Name);
-        writer.WriteString(point);
-        writer.WriteMpint(scalar);
+        writer.WriteString(_curve.Name);
+        writer.WriteString(_point);
+        writer.WriteMpint(_scalar);
     }
 
     protected override byte[] SignInner(string algorithm, ReadOnlySpan<byte> data)
     {
-        var ecdsa = pool.Rent();
-        var signature = ecdsa.SignData(data, curve.Hash);
-        pool.Return(ecdsa);
+        var ecdsa = _pool.Rent();
+        var signature = ecdsa.SignData(data, _curve.Hash);
+        _pool.Return(ecdsa);
         using var buffer = new PooledBufferWriter(256);
         var writer = new WireWriter(buffer);
-        writer.WriteMpint(signature.AsSpan(0, curve.FieldSize));
-        writer.WriteMpint(signature.AsSpan(curve.FieldSize));
+        writer.WriteMpint(signature.AsSpan(0, _curve.FieldSize));
+        writer.WriteMpint(signature.AsSpan(_curve.FieldSize));
         return buffer.WrittenSpan.ToArray();
     }
 
     protected override void Dispose(bool disposing)
     {
-        CryptographicOperations.ZeroMemory(scalar);
-        pool.Dispose();
+        CryptographicOperations.ZeroMemory(_scalar);
+        _pool.Dispose();
     }
 }
 
 internal sealed class RsaHostKey : HostKey
 {
-    private readonly RSAParameters parameters;
-    private readonly InstancePool<RSA> pool;
+    private readonly RSAParameters _parameters;
+    private readonly InstancePool<RSA> _pool;
 
     /// <exception cref="CryptographicException">The numbers are not an RSA key within our bounds.</exception>
     internal RsaHostKey(RSAParameters parameters)
     {
-        this.parameters = parameters;
-        pool = new InstancePool<RSA>(() => RSA.Create(parameters));
+        _parameters = parameters;
+        _pool = new InstancePool<RSA>(() => RSA.Create(parameters));
         using var buffer = new PooledBufferWriter(SshPublicKey.MaxBlobSize);
         var writer = new WireWriter(buffer);
         writer.WriteString(SshKeyAlgorithms.Rsa);
@@ -197,30 +197,30 @@ internal sealed class RsaHostKey : HostKey
     internal override void WritePrivate(WireWriter writer)
     {
         writer.WriteString(SshKeyAlgorithms.Rsa);
-        writer.WriteMpint(parameters.Modulus);
-        writer.WriteMpint(parameters.Exponent);
-        writer.WriteMpint(parameters.D);
-        writer.WriteMpint(parameters.InverseQ);
-        writer.WriteMpint(parameters.P);
-        writer.WriteMpint(parameters.Q);
+        writer.WriteMpint(_parameters.Modulus);
+        writer.WriteMpint(_parameters.Exponent);
+        writer.WriteMpint(_parameters.D);
+        writer.WriteMpint(_parameters.InverseQ);
+        writer.WriteMpint(_parameters.P);
+        writer.WriteMpint(_parameters.Q);
     }
 
     protected override byte[] SignInner(string algorithm, ReadOnlySpan<byte> data)
     {
-        var rsa = pool.Rent();
+        var rsa = _pool.Rent();
         var signature = rsa.SignData(data, algorithm == SshKeyAlgorithms.RsaSha512 ? HashAlgorithmName.SHA512 : HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
-        pool.Return(rsa);
+        _pool.Return(rsa);
         return signature;
     }
 
     protected override void Dispose(bool disposing)
     {
-        foreach (var secret in new[] { parameters.D, parameters.P, parameters.Q, parameters.DP, parameters.DQ, parameters.InverseQ })
+        foreach (var secret in new[] { _parameters.D, _parameters.P, _parameters.Q, _parameters.DP, _parameters.DQ, _parameters.InverseQ })
         {
             CryptographicOperations.ZeroMemory(secret);
         }
 
-        pool.Dispose();
+        _pool.Dispose();
     }
 }
 
@@ -231,19 +231,19 @@ internal sealed class RsaHostKey : HostKey
 internal sealed class InstancePool<T>(Func<T> make) : IDisposable
     where T : class, IDisposable
 {
-    private readonly ConcurrentBag<T> free = [];
-    private volatile bool disposed;
+    private readonly ConcurrentBag<T> _free = [];
+    private volatile bool _disposed;
 
     internal T Rent()
     {
-        ObjectDisposedException.ThrowIf(disposed, this);
-        return free.TryTake(out var instance) ? instance : make();
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return _free.TryTake(out var instance) ? instance : make();
     }
 
     internal void Return(T instance)
     {
-        free.Add(instance);
-        if (disposed)
+        _free.Add(instance);
+        if (_disposed)
         {
             Dispose();
         }
@@ -251,8 +251,8 @@ internal sealed class InstancePool<T>(Func<T> make) : IDisposable
 
     public void Dispose()
     {
-        disposed = true;
-        while (free.TryTake(out var instance))
+        _disposed = true;
+        while (_free.TryTake(out var instance))
         {
             instance.Dispose();
         }

@@ -50,13 +50,13 @@ internal sealed class Ed25519Material(byte[] point) : KeyMaterial
 /// <summary>RFC 5656 section 3.1: a curve and an uncompressed point on it.</summary>
 internal sealed class EcdsaMaterial : KeyMaterial
 {
-    private readonly NistCurve curve;
-    private readonly byte[] point;
+    private readonly NistCurve _curve;
+    private readonly byte[] _point;
 
     private EcdsaMaterial(NistCurve curve, byte[] point)
     {
-        this.curve = curve;
-        this.point = point;
+        _curve = curve;
+        _point = point;
     }
 
     internal static EcdsaMaterial? Read(string curveName, ref WireReader reader)
@@ -74,19 +74,19 @@ internal sealed class EcdsaMaterial : KeyMaterial
     {
         // RFC 5656 section 3.1.2: mpint r, mpint s.
         var reader = new WireReader(signature);
-        if (!reader.TryReadMpint(curve.FieldSize, out var r) || !reader.TryReadMpint(curve.FieldSize, out var s) || !reader.IsAtEnd)
+        if (!reader.TryReadMpint(_curve.FieldSize, out var r) || !reader.TryReadMpint(_curve.FieldSize, out var s) || !reader.IsAtEnd)
         {
             return false;
         }
 
-        Span<byte> fixedSize = stackalloc byte[2 * curve.FieldSize];
+        Span<byte> fixedSize = stackalloc byte[2 * _curve.FieldSize];
         fixedSize.Clear();
-        r.CopyTo(fixedSize[(curve.FieldSize - r.Length)..]);
+        r.CopyTo(fixedSize[(_curve.FieldSize - r.Length)..]);
         s.CopyTo(fixedSize[(fixedSize.Length - s.Length)..]);
         try
         {
-            using var ecdsa = ECDsa.Create(curve.Parameters(point));
-            return ecdsa.VerifyData(data, fixedSize, curve.Hash);
+            using var ecdsa = ECDsa.Create(_curve.Parameters(_point));
+            return ecdsa.VerifyData(data, fixedSize, _curve.Hash);
         }
         catch (CryptographicException)
         {
@@ -96,8 +96,8 @@ internal sealed class EcdsaMaterial : KeyMaterial
 
     internal override void Write(WireWriter writer)
     {
-        writer.WriteString(curve.Name);
-        writer.WriteString(point);
+        writer.WriteString(_curve.Name);
+        writer.WriteString(_point);
     }
 }
 
@@ -111,13 +111,13 @@ internal sealed class RsaMaterial : KeyMaterial
     /// <summary>32 bits: real keys have 65537 (seldom 3, 17, 35 or 37), and the cost of a verification grows with the exponent's length, which whoever made the key chooses.</summary>
     internal const int MaxExponentSize = 4;
 
-    private readonly byte[] modulus;
-    private readonly byte[] exponent;
+    private readonly byte[] _modulus;
+    private readonly byte[] _exponent;
 
     private RsaMaterial(byte[] modulus, byte[] exponent)
     {
-        this.modulus = modulus;
-        this.exponent = exponent;
+        _modulus = modulus;
+        _exponent = exponent;
     }
 
     internal static RsaMaterial? Read(ref WireReader reader)
@@ -137,18 +137,18 @@ internal sealed class RsaMaterial : KeyMaterial
 
     internal override bool Verify(ReadOnlySpan<byte> data, ReadOnlySpan<byte> signature, string signatureAlgorithm)
     {
-        if (signature.Length > modulus.Length || signature.IsEmpty)
+        if (signature.Length > _modulus.Length || signature.IsEmpty)
         {
             return false;
         }
 
         // Some clients drop leading zeros of the number (RFC 8332 section 3 allows to accept them); the BCL wants the modulus's length.
-        var padded = new byte[modulus.Length];
-        signature.CopyTo(padded.AsSpan(modulus.Length - signature.Length));
+        var padded = new byte[_modulus.Length];
+        signature.CopyTo(padded.AsSpan(_modulus.Length - signature.Length));
         var hash = signatureAlgorithm == SshKeyAlgorithms.RsaSha512 ? HashAlgorithmName.SHA512 : HashAlgorithmName.SHA256;
         try
         {
-            using var rsa = RSA.Create(new RSAParameters { Modulus = modulus, Exponent = exponent });
+            using var rsa = RSA.Create(new RSAParameters { Modulus = _modulus, Exponent = _exponent });
             return rsa.VerifyData(data, padded, hash, RSASignaturePadding.Pkcs1);
         }
         catch (CryptographicException)
@@ -159,8 +159,8 @@ internal sealed class RsaMaterial : KeyMaterial
 
     internal override void Write(WireWriter writer)
     {
-        writer.WriteMpint(exponent);
-        writer.WriteMpint(modulus);
+        writer.WriteMpint(_exponent);
+        writer.WriteMpint(_modulus);
     }
 }
 
@@ -170,13 +170,13 @@ internal sealed class SecurityKeyMaterial : KeyMaterial
     /// <summary>Application names are "ssh:" and what a user added; 1 KiB is far above any, and bounds what is hashed for each signature.</summary>
     private const int MaxApplicationSize = 1024;
 
-    private readonly KeyMaterial inner;
-    private readonly byte[] application;
+    private readonly KeyMaterial _inner;
+    private readonly byte[] _application;
 
     private SecurityKeyMaterial(KeyMaterial inner, byte[] application)
     {
-        this.inner = inner;
-        this.application = application;
+        _inner = inner;
+        _application = application;
     }
 
     internal static SecurityKeyMaterial? Read(KeyMaterial? inner, ref WireReader reader) =>
@@ -190,16 +190,16 @@ internal sealed class SecurityKeyMaterial : KeyMaterial
     internal bool Verify(ReadOnlySpan<byte> data, ReadOnlySpan<byte> signature, SecurityKeyAssertion assertion)
     {
         Span<byte> signed = stackalloc byte[32 + 1 + 4 + 32];
-        SHA256.HashData(application, signed);
+        SHA256.HashData(_application, signed);
         signed[32] = assertion.Flags;
         System.Buffers.Binary.BinaryPrimitives.WriteUInt32BigEndian(signed[33..], assertion.Counter);
         SHA256.HashData(data, signed[37..]);
-        return inner.Verify(signed, signature, "");
+        return _inner.Verify(signed, signature, "");
     }
 
     internal override void Write(WireWriter writer)
     {
-        inner.Write(writer);
-        writer.WriteString(application);
+        _inner.Write(writer);
+        writer.WriteString(_application);
     }
 }

@@ -13,20 +13,20 @@ internal sealed class NistCurve
         ["nistp521"] = new("nistp521", ECCurve.NamedCurves.nistP521, HashAlgorithmName.SHA512),
     };
 
-    private readonly ECCurve curve;
-    private readonly BigInteger prime;
-    private readonly BigInteger b;
+    private readonly ECCurve _curve;
+    private readonly BigInteger _prime;
+    private readonly BigInteger _b;
 
     private NistCurve(string name, ECCurve curve, HashAlgorithmName hash)
     {
         Name = name;
         Hash = hash;
-        this.curve = curve;
+        _curve = curve;
         using var key = ECDsa.Create(curve);
         var domain = key.ExportExplicitParameters(includePrivateParameters: false).Curve;
         FieldSize = domain.Prime!.Length;
-        prime = Number(domain.Prime);
-        b = Number(domain.B!);
+        _prime = Number(domain.Prime);
+        _b = Number(domain.B!);
     }
 
     internal string Name { get; }
@@ -55,17 +55,17 @@ internal sealed class NistCurve
         BigInteger x = Number(point.Slice(1, FieldSize)), y = Number(point[(1 + FieldSize)..]);
 
         // y^2 = x^3 - 3x + b
-        return x < prime && y < prime && (((x * x * x) - (3 * x) + b - (y * y)) % prime).IsZero;
+        return x < _prime && y < _prime && (((x * x * x) - (3 * x) + _b - (y * y)) % _prime).IsZero;
     }
 
     internal ECParameters Parameters(byte[] point, byte[]? d = null) => new()
     {
-        Curve = curve,
+        Curve = _curve,
         Q = new ECPoint { X = point[1..(1 + FieldSize)], Y = point[(1 + FieldSize)..] },
         D = d,
     };
 
-    internal ECDsa Generate() => ECDsa.Create(curve);
+    internal ECDsa Generate() => ECDsa.Create(_curve);
 
     private static BigInteger Number(ReadOnlySpan<byte> bytes) => new(bytes, isUnsigned: true, isBigEndian: true);
 }

@@ -46,25 +46,25 @@ public sealed class SshCertificate
     private const int MaxOptions = 128;
     private const uint UserType = 1;
 
-    private readonly byte[] blob;
-    private readonly int signedLength;
-    private readonly byte[] signature;
+    private readonly byte[] _blob;
+    private readonly int _signedLength;
+    private readonly byte[] _signature;
 
     private SshCertificate(string keyType, SshPublicKey key, SshPublicKey authority, byte[] blob, int signedLength, byte[] signature)
     {
         KeyType = keyType;
         Key = key;
         Authority = authority;
-        this.blob = blob;
-        this.signedLength = signedLength;
-        this.signature = signature;
+        _blob = blob;
+        _signedLength = signedLength;
+        _signature = signature;
     }
 
     /// <summary>The certificate type's name, as it stands in the encoding, for example "ssh-ed25519-cert-v01@openssh.com".</summary>
     public string KeyType { get; }
 
     /// <summary>The whole encoding.</summary>
-    public ReadOnlyMemory<byte> Blob => blob;
+    public ReadOnlyMemory<byte> Blob => _blob;
 
     /// <summary>The certified key, with which the user signs.</summary>
     public SshPublicKey Key { get; }
@@ -232,9 +232,9 @@ public sealed class SshCertificate
     // touched is the authority's affair, as in OpenSSH.
     private bool IsSigned()
     {
-        var reader = new WireReader(signature);
+        var reader = new WireReader(_signature);
         return reader.TryReadAscii(WireReader.MaxNameLength, out var algorithm)
-            && Authority.Verify(blob.AsSpan(0, signedLength), signature, algorithm, SecurityKeyPolicy.None, out _) == SignatureCheck.Ok;
+            && Authority.Verify(_blob.AsSpan(0, _signedLength), _signature, algorithm, SecurityKeyPolicy.None, out _) == SignatureCheck.Ok;
     }
 
     private bool TryApplyCritical(string name, byte[] data)

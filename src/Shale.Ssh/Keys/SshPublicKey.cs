@@ -13,7 +13,7 @@ public sealed class SshPublicKey : IEquatable<SshPublicKey>
     /// <summary>The longest encoding, in bytes: an RSA key of 16384 bits has about 2.1 KiB, a security key with the longest application name less.</summary>
     public const int MaxBlobSize = 4096;
 
-    private readonly byte[] blob;
+    private readonly byte[] _blob;
 
     internal SshPublicKey(string keyType, KeyMaterial material)
     {
@@ -21,17 +21,17 @@ public sealed class SshPublicKey : IEquatable<SshPublicKey>
         var writer = new WireWriter(buffer);
         writer.WriteString(keyType);
         material.Write(writer);
-        blob = buffer.WrittenSpan.ToArray();
+        _blob = buffer.WrittenSpan.ToArray();
         KeyType = keyType;
         Material = material;
-        Fingerprint = "SHA256:" + Convert.ToBase64String(SHA256.HashData(blob)).TrimEnd('=');
+        Fingerprint = "SHA256:" + Convert.ToBase64String(SHA256.HashData(_blob)).TrimEnd('=');
     }
 
     /// <summary>The type's name, as it stands in the encoding: "ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa", "sk-ssh-ed25519@openssh.com", …</summary>
     public string KeyType { get; }
 
     /// <summary>The encoding.</summary>
-    public ReadOnlyMemory<byte> Blob => blob;
+    public ReadOnlyMemory<byte> Blob => _blob;
 
     /// <summary>"SHA256:" and the hash of the encoding in base64 without padding, as OpenSSH prints it.</summary>
     public string Fingerprint { get; }
@@ -122,7 +122,7 @@ public sealed class SshPublicKey : IEquatable<SshPublicKey>
     }
 
     /// <inheritdoc/>
-    public bool Equals(SshPublicKey? other) => other is not null && blob.AsSpan().SequenceEqual(other.blob);
+    public bool Equals(SshPublicKey? other) => other is not null && _blob.AsSpan().SequenceEqual(other._blob);
 
     /// <inheritdoc/>
     public override bool Equals(object? obj) => Equals(obj as SshPublicKey);
@@ -131,5 +131,5 @@ public sealed class SshPublicKey : IEquatable<SshPublicKey>
     public override int GetHashCode() => StringComparer.Ordinal.GetHashCode(Fingerprint);
 
     /// <summary>The type and the encoding in base64, as in a .pub file.</summary>
-    public override string ToString() => $"{KeyType} {Convert.ToBase64String(blob)}";
+    public override string ToString() => $"{KeyType} {Convert.ToBase64String(_blob)}";
 }
