@@ -29,6 +29,9 @@ public sealed class OperatorService
     /// <summary>The log's checkpoint lags its entries by a second; this is for a gateway that can't write them.</summary>
     private static readonly TimeSpan ClosingPatience = TimeSpan.FromMinutes(1);
 
+    /// <summary>A round that takes longer than this says where it is, and again each time.</summary>
+    private static readonly TimeSpan RoundPatience = TimeSpan.FromMinutes(1);
+
     private readonly OperatorOptions _options;
     private readonly IProviderMarket _market;
     private readonly TimeProvider _time;
@@ -40,6 +43,7 @@ public sealed class OperatorService
     private HashSet<string> _before = [];
     private ulong? _seenOrders;
     private string? _providerName;
+    private string _step = "";
 
     /// <summary>Opens the operator's folder.</summary>
     /// <param name="options">How it works.</param>
@@ -76,7 +80,7 @@ public sealed class OperatorService
             (_before, _alarms) = (_alarms, []);
             try
             {
-                await RoundAsync(cancellation).ConfigureAwait(false);
+                await WatchAsync(RoundAsync(cancellation)).ConfigureAwait(false);
             }
             catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
             {
@@ -95,13 +99,36 @@ public sealed class OperatorService
     /// <exception cref="ChainException">The chain can't be asked; nothing is lost.</exception>
     public async Task RoundAsync(CancellationToken cancellation)
     {
+        _step = "asking for the newest epoch";
         var tip = await _market.TipAsync(cancellation).ConfigureAwait(false);
+        _step = "reading the voucher log";
         await _vouchers.RefreshAsync(cancellation).ConfigureAwait(false);
+        _step = "asking for its provider";
         _providerName ??= new ProviderEntry(_market.Provider, await _market.ProviderAsync(cancellation).ConfigureAwait(false)).Name;
+        _step = "looking for orders";
         await TakeOrdersAsync(tip, cancellation).ConfigureAwait(false);
+        _step = "following leases";
         await FollowLeasesAsync(tip, cancellation).ConfigureAwait(false);
+        _step = "settling";
         await SettleAsync(tip, cancellation).ConfigureAwait(false);
         WriteStatus(tip);
+    }
+
+    /// <summary>A node that does not answer, or a transaction that nobody mines, must not look like an operator with nothing to do.</summary>
+    private async Task WatchAsync(Task round)
+    {
+        for (var minutes = 1; ; minutes++)
+        {
+            try
+            {
+                await round.WaitAsync(RoundPatience, _time).ConfigureAwait(false);
+                return;
+            }
+            catch (TimeoutException) when (!round.IsCompleted)
+            {
+                _say(string.Create(CultureInfo.InvariantCulture, $"still {_step}: this round has taken {minutes} min"));
+            }
+        }
     }
 
     /// <summary>What a settlement of each page would do and cost now; nothing is sent or written.</summary>
@@ -172,6 +199,7 @@ public sealed class OperatorService
 
     private async Task AcceptAsync(OperatorLease lease, ChainTip tip, CancellationToken cancellation)
     {
+        _step = string.Create(CultureInfo.InvariantCulture, $"looking at order {lease.Id}");
         var onChain = (await _market.LeasesAsync([lease.Id], tip.Latest, cancellation).ConfigureAwait(false)).GetValueOrDefault(lease.Id);
         switch (onChain?.State)
         {
@@ -180,6 +208,7 @@ public sealed class OperatorService
                 var page = await FreePageAsync(cancellation).ConfigureAwait(false);
                 var terms = new Terms(UInt128.Parse(lease.Price, CultureInfo.InvariantCulture), provider.Endpoint, provider.HostKeys);
                 AcceptedOrder place;
+                _step = string.Create(CultureInfo.InvariantCulture, $"accepting order {lease.Id}");
                 try
                 {
                     place = await _market.AcceptAsync(lease.Id, page, terms, cancellation).ConfigureAwait(false);
@@ -218,6 +247,7 @@ public sealed class OperatorService
             }
         }
 
+        _step = "opening a page";
         var opened = await _market.OpenPageAsync(_options.PageSize, cancellation).ConfigureAwait(false);
         _say(string.Create(CultureInfo.InvariantCulture, $"page {opened} is opened, with {_options.PageSize} slots"));
         return opened;
@@ -364,6 +394,7 @@ public sealed class OperatorService
     {
         foreach (var page in _settler.Pending())
         {
+            _step = string.Create(CultureInfo.InvariantCulture, $"settling page {page}");
             await OnPageAsync(page, async () =>
             {
                 if (await _settler.AdvanceAsync(page, cancellation).ConfigureAwait(false) is { } said)
@@ -404,6 +435,8 @@ public sealed class OperatorService
     private async Task SettlePageAsync(IReadOnlyList<OperatorLease> leases, IReadOnlyDictionary<ulong, Lease> records, ChainTip tip, CancellationToken cancellation)
     {
         var page = leases[0].Page;
+        _step = string.Create(CultureInfo.InvariantCulture, $"settling page {page}");
+
         // A lease past its deadline may be frozen at any moment, and would spoil the page's settlement: alone, it spoils only its own.
         var late = leases.Where(l => records.GetValueOrDefault(l.Id) is { State: LeaseState.Closing } r && r.Deadline <= tip.Latest).Select(l => l.Id).ToHashSet();
         var wishes = Wishes(page).Where(w => !late.Contains(w.LeaseId)).ToList();

@@ -31,9 +31,9 @@ public sealed class AuditTests(World world)
         Assert.Equal(new Books(-paid, 0, paid, 0), await world.BooksAsync() - before);
 
         // The checkpoint follows the entries within a second or so.
-        await Wait.UntilAsync(() => provider.Settlements(lease) == 2, () => "the last settlement to be in the log");
+        await Wait.UntilAsync(() => provider.Settlements(lease) == 2, "the last settlement to be in the log");
         Outcome audit = null!;
-        await Wait.UntilAsync(async () => (audit = await provider.AuditAsync(more: "--json")) is var clean && Settled(clean) == Signed(clean), () => audit.ToString(), milliseconds: 1000);
+        await Wait.UntilAsync(async () => (audit = await provider.AuditAsync(more: "--json")) is var clean && Settled(clean) == Signed(clean), "an audit in which what was settled is what was signed", () => audit.ToString(), milliseconds: 1000);
         Assert.True(audit.ExitCode == 0, audit.ToString());
 
         // A copy, so that the gateway's own log stays as it is.

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
+using Shale.EndToEnd.Tests.Worlds;
 using Xunit;
 
 namespace Shale.EndToEnd.Tests;
@@ -33,7 +34,7 @@ public sealed partial class DocumentedCommandsTests : IDisposable
     /// <summary>Documents whose boxes other tests run.</summary>
     private static readonly string[] Elsewhere = ["docs/DATASETS.md", "docs/CEREMONY.md"];
 
-    private static readonly string Root = Script.Root;
+    private static readonly string Root = Programs.Root;
 
     private readonly string _folder = Directory.CreateTempSubdirectory("sd").FullName;
 
@@ -173,7 +174,7 @@ public sealed partial class DocumentedCommandsTests : IDisposable
         export HOME={{_folder}}/home SHALE_ROOT={{Root}} EXAMPLES={{Root}}/docs/examples PORT=18000
         unset SHALE_HOME SHALE_NETWORK SHALE_WALLET SHALE_PASSPHRASE_FILE SHALE_WALLET_PASSPHRASE_FILE SSH_AUTH_SOCK
         mkdir -p home bin
-        ln -s {{Script.Shale}} bin/shale
+        ln -s {{Programs.Shale}} bin/shale
         for program in ssh scp; do
           printf '#!/bin/sh\nif [ -f "$HOME/.ssh/config" ]; then exec /usr/bin/%s -F "$HOME/.ssh/config" "$@"; fi\nexec /usr/bin/%s "$@"\n' $program $program >bin/$program
           chmod +x bin/$program
@@ -202,10 +203,10 @@ public sealed partial class DocumentedCommandsTests : IDisposable
     /// <summary>The same on ports that nobody else on this machine holds.</summary>
     private static string Here(string script)
     {
-        var text = Regex.Replace(script, @"^shale devnet --detach$", $"shale devnet --detach --port={Script.FreePort()}", RegexOptions.Multiline);
+        var text = Regex.Replace(script, @"^shale devnet --detach$", $"shale devnet --detach --port={Ports.Free()}", RegexOptions.Multiline);
         foreach (var port in new[] { "2222", "2223", "2224", "9422", "9423", "18000" })
         {
-            text = Regex.Replace(text, $@"\b{port}\b", Script.FreePort().ToString(CultureInfo.InvariantCulture));
+            text = Regex.Replace(text, $@"\b{port}\b", Ports.Free().ToString(CultureInfo.InvariantCulture));
         }
 
         return text;
@@ -250,7 +251,7 @@ public sealed partial class DocumentedCommandsTests : IDisposable
     {
         if (!known.TryGetValue(command, out var text))
         {
-            known[command] = text = await Script.RunAsync(Script.Shale, [.. command.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--help"], TimeSpan.FromMinutes(1));
+            known[command] = text = await Script.RunAsync(Programs.Shale, [.. command.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--help"], TimeSpan.FromMinutes(1));
         }
 
         return text;

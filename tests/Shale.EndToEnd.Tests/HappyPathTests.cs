@@ -90,11 +90,11 @@ public sealed class HappyPathTests(World world)
 
     private async Task AuditIsCleanAsync(ulong lease, int settlements)
     {
-        await Wait.UntilAsync(() => world.Provider.Settlements(lease) == settlements, () => $"{settlements} settlements of lease {lease} in the voucher log");
+        await Wait.UntilAsync(() => world.Provider.Settlements(lease) == settlements, $"{settlements} settlements of lease {lease} in the voucher log");
 
         // The checkpoint follows the entries within a second or so.
         Outcome audit = null!;
-        await Wait.UntilAsync(async () => JsonDocument.Parse((audit = await world.Provider.AuditAsync(more: "--json")).Output).RootElement.GetProperty("chain_settlements").GetInt32() >= settlements, () => audit.ToString(), milliseconds: 1000);
+        await Wait.UntilAsync(async () => JsonDocument.Parse((audit = await world.Provider.AuditAsync(more: "--json")).Output).RootElement.GetProperty("chain_settlements").GetInt32() >= settlements, "the audit to see the settlements on chain", () => audit.ToString(), milliseconds: 1000);
         using var report = JsonDocument.Parse(audit.Output);
         Assert.True(audit.ExitCode == 0 && report.RootElement.GetProperty("clean").GetBoolean(), audit.ToString());
         Assert.Equal(report.RootElement.GetProperty("authorised").GetString(), report.RootElement.GetProperty("settled").GetString());

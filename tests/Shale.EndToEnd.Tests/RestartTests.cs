@@ -90,7 +90,7 @@ public sealed class RestartTests(World world) : IClassFixture<World>
 
         // A child that dies young thrice is given up by the daemon, and rightly: this one shall have lived.
         var operating = await provider.ChildAsync("operator");
-        await Wait.UntilAsync(() => DateTime.Now - Process.GetProcessById(operating).StartTime > TimeSpan.FromSeconds(11), () => "the operator to grow old");
+        await Wait.UntilAsync(() => DateTime.Now - Process.GetProcessById(operating).StartTime > TimeSpan.FromSeconds(11), "the operator to grow old");
         var (from, pending) = (provider.Log.Length, Path.Combine(provider.State, "operator", "settlements", "0.json"));
         await provider.MustAsync("settle", $"--state_dir={provider.State}");
         await Wait.UntilAsync(
@@ -100,7 +100,7 @@ public sealed class RestartTests(World world) : IClassFixture<World>
                 "written down" => File.Exists(pending),
                 _ => Regex.IsMatch(provider.Log[from..], "a settlement of 1 leases is mined in"),
             },
-            () => moment);
+            moment);
         await Programs.SignalAsync(operating, 9);
         await provider.SaidAsync("the operator ended with exit code 137 and is started again", from);
         await provider.SaidAsync("settled and final", from);
@@ -130,7 +130,7 @@ public sealed class RestartTests(World world) : IClassFixture<World>
         await engine.StopAsync();
         await engine.LaunchAsync();
         Outcome work = null!;
-        await Wait.UntilAsync(async () => (work = await client.SshAsync(lease, "cat /work")).ExitCode == 0, () => work + provider.Log);
+        await Wait.UntilAsync(async () => (work = await client.SshAsync(lease, "cat /work")).ExitCode == 0, "work to go on", () => work + provider.Log);
         Assert.Equal("on disk\n", work.Output);
         await provider.BecomesAsync(lease, "Serving");
         await client.SignsMoreAsync(lease, await client.SignedAsync(lease));

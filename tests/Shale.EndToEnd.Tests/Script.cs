@@ -1,19 +1,11 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using Xunit;
 
 namespace Shale.EndToEnd.Tests;
 
-/// <summary>Programs as a person would run them, and where this build has them.</summary>
+/// <summary>Programs as a person would run them, with nothing taken from them or put in their place.</summary>
 internal static class Script
 {
-    /// <summary>The repository.</summary>
-    public static string Root { get; } = FindRoot();
-
-    /// <summary>The executable that was built with these tests.</summary>
-    public static string Shale { get; } = Path.Combine(Root, "src/Shale.Cli/bin", Directory.GetParent(AppContext.BaseDirectory.TrimEnd('/'))!.Name, "net10.0/shale");
-
     /// <summary>Runs a program; what it printed, both streams.</summary>
     public static async Task<(int Code, string Output, string Error)> TryAsync(string program, string[] arguments, TimeSpan limit)
     {
@@ -40,24 +32,5 @@ internal static class Script
         var (code, output, error) = await TryAsync(program, arguments, limit);
         Assert.True(code == 0, $"{program} ended with {code}:\n{output}\n{error}");
         return output;
-    }
-
-    /// <summary>A port that nobody holds now.</summary>
-    public static int FreePort()
-    {
-        using var probe = new TcpListener(IPAddress.Loopback, 0);
-        probe.Start();
-        return ((IPEndPoint)probe.LocalEndpoint).Port;
-    }
-
-    private static string FindRoot()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder!.FullName, "Shale.sln")))
-        {
-            folder = folder.Parent;
-        }
-
-        return folder.FullName;
     }
 }

@@ -1,3 +1,4 @@
+using Shale.EndToEnd.Tests.Worlds;
 using Xunit;
 
 namespace Shale.EndToEnd.Tests;
@@ -5,7 +6,7 @@ namespace Shale.EndToEnd.Tests;
 /// <summary>The units in docs/examples/systemd, as systemd reads them.</summary>
 public sealed class SystemdUnitsTests : IDisposable
 {
-    private static readonly string Root = Script.Root;
+    private static readonly string Root = Programs.Root;
 
     private readonly string _folder = Directory.CreateTempSubdirectory("shale-units-").FullName;
 

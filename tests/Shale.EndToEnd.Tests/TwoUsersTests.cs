@@ -1,3 +1,4 @@
+using Shale.EndToEnd.Tests.Worlds;
 using Xunit;
 
 namespace Shale.EndToEnd.Tests;
@@ -12,15 +13,15 @@ public sealed class TwoUsersTests : IDisposable
     [Fact]
     public async Task Operator_AsAnotherUser_ServesAndSettlesAndReadsNoKeyOfTheGateway()
     {
-        var (chain, ssh) = (Script.FreePort(), Script.FreePort());
+        var (chain, ssh) = (Ports.Free(), Ports.Free());
 
         // The other user is nobody, who may not be able to reach the repository: so a copy.
         var script = $$"""
             set -euo pipefail
             exec </dev/null
             cd {{_folder}}; chmod 0755 .; umask 022
-            cp -r {{Path.GetDirectoryName(Script.Shale)}} program
-            export PATH=$PWD/program:$PATH SHALE_ROOT={{Script.Root}} SHALE_NETWORK=devnet HOME=$PWD SHALE_HOME=$PWD/operator
+            cp -r {{Path.GetDirectoryName(Programs.Shale)}} program
+            export PATH=$PWD/program:$PATH SHALE_ROOT={{Programs.Root}} SHALE_NETWORK=devnet HOME=$PWD SHALE_HOME=$PWD/operator
             unset SHALE_WALLET SHALE_PASSPHRASE_FILE SHALE_WALLET_PASSPHRASE_FILE SSH_AUTH_SOCK
             gateway= operator=
             leave() {
@@ -31,7 +32,8 @@ public sealed class TwoUsersTests : IDisposable
               exit $status
             }
             trap leave EXIT
-            as_nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups --no-new-privs -- "$@"; }
+            # Not a function: in the background that would be a shell of its own, and killing it would leave what it runs.
+            as_nobody="setpriv --reuid=65534 --regid=65534 --clear-groups --no-new-privs --"
             wait_for() { for i in $(seq 120); do grep -q "$1" $2 && return; sleep 0.5; done; return 1; }
 
             install -d -m 2750 -o 0 -g 65534 state state/status
@@ -44,9 +46,9 @@ public sealed class TwoUsersTests : IDisposable
             shale offer put --wallet=provider --state_dir=state --price=0.01fil/min --image=debian=shale/debian:12
 
             chown -R 65534:65534 operator
-            as_nobody shale operator --state_dir=state --wallet=provider >operator.log 2>&1 & operator=$!
+            $as_nobody shale operator --state_dir=state --wallet=provider >operator.log 2>&1 & operator=$!
             wait_for "operating provider" operator.log
-            for key in log.key hostkeys/ssh_host_ed25519_key; do as_nobody cat state/$key 2>/dev/null && exit 9; done
+            for key in log.key hostkeys/ssh_host_ed25519_key; do $as_nobody cat state/$key 2>/dev/null && exit 9; done
 
             export SHALE_HOME=$PWD/client SHALE_NETWORK=$PWD/operator/devnet/network.json
             ssh-keygen -q -t ed25519 -N '' -f id

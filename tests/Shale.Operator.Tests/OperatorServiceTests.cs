@@ -63,6 +63,24 @@ public sealed class OperatorServiceTests(ProvingKeyFixture key) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Round_ThatHangs_SaysWhereAndGoesOnAfterwards()
+    {
+        var block = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _side.Ledger.PageGate = block.Task;
+        var service = _side.Start();
+        var id = _side.Ledger.Place(_side.Order(7));
+        using var stop = new CancellationTokenSource();
+        var running = service.RunAsync(stop.Token);
+        await UntilSaidAsync("still opening a page: this round has taken 2 min");
+
+        block.SetResult();
+        await UntilSaidAsync("page 0, slot 0");
+        Assert.Equal(LeaseState.Accepted, _side.Ledger.Lease(id).State);
+        await stop.CancelAsync();
+        await _side.Time.RunAsync(running);
+    }
+
+    [Fact]
     public async Task Machine_WithRoomForTwo_AcceptsNoThird()
     {
         var service = _side.Start();
@@ -282,6 +300,19 @@ public sealed class OperatorServiceTests(ProvingKeyFixture key) : IAsyncLifetime
         await service.RoundAsync(default);
         Assert.NotNull(_side.Record(id));
         return id;
+    }
+
+    private Task UntilSaidAsync(string text)
+    {
+        return _side.Time.RunAsync(PollAsync());
+
+        async Task PollAsync()
+        {
+            while (!_side.Said.Any(s => s.Contains(text, StringComparison.Ordinal)))
+            {
+                await Task.Delay(1);
+            }
+        }
     }
 
     private async Task RoundsAsync(OperatorService service, int count)

@@ -29,7 +29,7 @@ internal sealed class PaidSessionSection : ISection
         var folder = Directory.CreateTempSubdirectory("sb").FullName;
         Environment.SetEnvironmentVariable("SHALE_HOME", folder + "/a");
         Environment.SetEnvironmentVariable("SSH_AUTH_SOCK", null);
-        var (state, port) = (folder + "/state", FreePort());
+        var (state, port) = (folder + "/state", Ports.Free());
         using var gateway = Process.Start(new ProcessStartInfo(shale, ["gateway", $"--state_dir={state}", $"--listen=127.0.0.1:{port}"]) { RedirectStandardError = true })!;
         using var agent = new Process { StartInfo = new ProcessStartInfo(shale, ["agent"]) { RedirectStandardError = true, RedirectStandardInput = true } };
         try
@@ -181,13 +181,6 @@ internal sealed class PaidSessionSection : ISection
         var output = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
         return process.ExitCode == 0 ? output : throw new InvalidOperationException($"{program} {string.Join(' ', arguments)}: {await error}");
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     /// <summary>Bytes a second, and bytes for a second of the gateway's processor time.</summary>

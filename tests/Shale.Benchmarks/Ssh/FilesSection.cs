@@ -56,6 +56,8 @@ internal sealed class FilesSection : ISection
                 await Servers.RunAsync("ssh", [.. servers.Ssh(target), prepare]);
             }
 
+            // What the run before left unwritten would be written during this one.
+            await Servers.RunAsync("sync");
             times.Add(await Report.SecondsAsync(() => run(target)));
         }
 

@@ -128,7 +128,7 @@ internal sealed class Servers : IAsyncDisposable
         _seed = new Ed25519PrivateKey(seed);
         var blob = ClientIdentity.FromEd25519(_seed).PublicKey.Blob.ToArray();
         await File.WriteAllTextAsync(Path_("keys"), await File.ReadAllTextAsync(Path_("id.pub")) + "ssh-ed25519 " + Convert.ToBase64String(blob) + "\n");
-        var port = FreePort();
+        var port = Ports.Free();
         await File.WriteAllTextAsync(
             Path_("sshd_config"),
             $"Port {port}\nListenAddress 127.0.0.1\nHostKey /bench/host\nAuthorizedKeysFile /bench/keys\nPermitRootLogin yes\nStrictModes no\nUsePAM no\nMaxStartups 1000\nSubsystem sftp internal-sftp\n");
@@ -141,7 +141,7 @@ internal sealed class Servers : IAsyncDisposable
 
     private async Task StartGatewayAsync(string shale)
     {
-        var port = FreePort();
+        var port = Ports.Free();
         var process = Process.Start(new ProcessStartInfo(
             shale,
             ["lease-container", "--image=shale/sshd:12", $"--ssh_pubkey={Path_("keys")}", $"--state_dir={Path_("state")}", $"--listen=127.0.0.1:{port}"]) { RedirectStandardOutput = true })!;
@@ -165,13 +165,6 @@ internal sealed class Servers : IAsyncDisposable
                 await Task.Delay(100);
             }
         }
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private string Path_(string name) => Path.Combine(_folder, name);

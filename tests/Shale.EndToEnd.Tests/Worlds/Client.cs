@@ -96,7 +96,7 @@ internal sealed class Client(LocalChain chain, string wallet, string home) : IAs
     public async Task<BigInteger> SignsMoreAsync(ulong lease, BigInteger before)
     {
         var signed = before;
-        await Wait.UntilAsync(async () => (signed = await SignedAsync(lease)) > before, () => $"lease {lease} to be paid more than {before} attoFIL; it has {signed}", milliseconds: 1000);
+        await Wait.UntilAsync(async () => (signed = await SignedAsync(lease)) > before, $"lease {lease} to be paid more than {before} attoFIL", () => $"It has {signed}.", milliseconds: 1000);
         return signed;
     }
 

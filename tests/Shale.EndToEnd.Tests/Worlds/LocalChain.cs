@@ -14,7 +14,7 @@ internal sealed class LocalChain : IAsyncDisposable
     private static string? _key;
 
     private readonly HttpClient _http = new() { Timeout = TimeSpan.FromMinutes(2) };
-    private readonly int _port = Programs.FreePort();
+    private readonly int _port = Ports.Free();
     private readonly Dictionary<string, BigInteger> _gas = new(StringComparer.OrdinalIgnoreCase);
     private long _scanned = -1;
 

@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using System.Text;
 
 namespace Shale.EndToEnd.Tests.Worlds;
@@ -20,8 +18,8 @@ internal static class Programs
 
     public static string Root { get; } = FindRoot();
 
-    /// <summary>The executable that <c>./shale</c> runs.</summary>
-    public static string Shale { get; } = Path.Combine(Root, "src/Shale.Cli/bin/Release/net10.0/shale");
+    /// <summary>The executable that was built with these tests.</summary>
+    public static string Shale { get; } = Path.Combine(Root, "src/Shale.Cli/bin", Directory.GetParent(AppContext.BaseDirectory.TrimEnd('/'))!.Name, "net10.0/shale");
 
     public static async Task<Outcome> RunAsync(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null)
     {
@@ -78,13 +76,6 @@ internal static class Programs
         return start;
     }
 
-    public static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
-
     /// <summary>kill(2): 9 is the end without a word, 15 asks.</summary>
     public static Task SignalAsync(int process, int signal) =>
         RunAsync("kill", [string.Create(CultureInfo.InvariantCulture, $"-{signal}"), process.ToString(CultureInfo.InvariantCulture)]);
@@ -125,30 +116,5 @@ internal static class Programs
         }
 
         return folder.FullName;
-    }
-}
-
-/// <summary>Waits for conditions; the limit is for what never comes.</summary>
-internal static class Wait
-{
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
-
-    public static Task UntilAsync(Func<bool> condition, Func<string> what) => UntilAsync(() => Task.FromResult(condition()), what);
-
-    /// <param name="condition">Is asked until it holds.</param>
-    /// <param name="what">What was waited for, should it not come.</param>
-    /// <param name="milliseconds">Between two questions: more where each starts a program.</param>
-    public static async Task UntilAsync(Func<Task<bool>> condition, Func<string> what, int milliseconds = 100)
-    {
-        var started = Stopwatch.GetTimestamp();
-        while (!await condition())
-        {
-            if (Stopwatch.GetElapsedTime(started) > Limit)
-            {
-                throw new TimeoutException($"Waited {Limit.TotalSeconds} s for {what()}");
-            }
-
-            await Task.Delay(milliseconds);
-        }
     }
 }

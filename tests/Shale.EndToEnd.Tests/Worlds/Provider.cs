@@ -18,7 +18,7 @@ internal sealed class Provider(LocalChain chain, string wallet, string folder, O
 
     public string State { get; } = Path.Combine(folder, "state");
 
-    public int Port { get; } = Programs.FreePort();
+    public int Port { get; } = Ports.Free();
 
     public string Log
     {
@@ -81,14 +81,14 @@ internal sealed class Provider(LocalChain chain, string wallet, string folder, O
         _daemon = daemon;
         await Wait.UntilAsync(
             () => daemon.HasExited ? throw new InvalidOperationException("The daemon ended: " + Log[from..]) : Log[from..] is var said && said.Contains("serving SSH", StringComparison.Ordinal) && said.Contains("operating provider", StringComparison.Ordinal),
-            () => "the daemon to start: " + Log);
+            "the daemon to start", () => Log);
     }
 
     /// <summary>Waits for a line that the daemon says after a point of its log, and returns what it matched.</summary>
     public async Task<Match> SaidAsync(string pattern, int from = 0)
     {
         Match match = Match.Empty;
-        await Wait.UntilAsync(() => (match = Regex.Match(Log[from..], pattern)).Success, () => $"the daemon to say '{pattern}': {Log}");
+        await Wait.UntilAsync(() => (match = Regex.Match(Log[from..], pattern)).Success, $"the daemon to say '{pattern}'", () => Log);
         return match;
     }
 
@@ -96,7 +96,7 @@ internal sealed class Provider(LocalChain chain, string wallet, string folder, O
     public async Task<int> ChildAsync(string name)
     {
         int found = 0;
-        await Wait.UntilAsync(() => (found = Programs.Children(_daemon!.Id).FirstOrDefault(c => c.CommandLine.Contains($" {name} ", StringComparison.Ordinal)).Id) > 0, () => $"the daemon's {name} to run");
+        await Wait.UntilAsync(() => (found = Programs.Children(_daemon!.Id).FirstOrDefault(c => c.CommandLine.Contains($" {name} ", StringComparison.Ordinal)).Id) > 0, $"the daemon's {name} to run");
         return found;
     }
 
@@ -124,7 +124,7 @@ internal sealed class Provider(LocalChain chain, string wallet, string folder, O
         await _daemon.WaitForExitAsync();
         _daemon.Dispose();
         _daemon = null;
-        await Wait.UntilAsync(() => children.All(c => !Directory.Exists($"/proc/{c.Id}")), () => "gateway and operator to end with their daemon");
+        await Wait.UntilAsync(() => children.All(c => !Directory.Exists($"/proc/{c.Id}")), "gateway and operator to end with their daemon");
     }
 
     /// <summary>Asks it to end, as a service manager does.</summary>
@@ -154,7 +154,7 @@ internal sealed class Provider(LocalChain chain, string wallet, string folder, O
     public async Task BecomesAsync(ulong lease, string service)
     {
         (string Service, string Message, string Container) status = default;
-        await Wait.UntilAsync(async () => (status = await StatusAsync(lease)).Service == service, () => $"lease {lease} to be {service}; it is {status}: {Log}");
+        await Wait.UntilAsync(async () => (status = await StatusAsync(lease)).Service == service, $"lease {lease} to be {service}", () => $"It is {status}: {Log}");
     }
 
     /// <summary>What the engine says of a lease's container.</summary>
@@ -167,7 +167,7 @@ internal sealed class Provider(LocalChain chain, string wallet, string folder, O
         var (from, before) = (Log.Length, Settlements(lease));
         await MustAsync("settle", $"--state_dir={State}");
         await SaidAsync("settled and final", from);
-        await Wait.UntilAsync(() => Settlements(lease) > before, () => $"the gateway to log the settlement of lease {lease}");
+        await Wait.UntilAsync(() => Settlements(lease) > before, $"the gateway to log the settlement of lease {lease}");
     }
 
     /// <summary>How many settlements of a lease are in the voucher log.</summary>

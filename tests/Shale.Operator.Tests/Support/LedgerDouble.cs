@@ -38,6 +38,9 @@ internal sealed class LedgerDouble(VerificationKey key) : IProviderMarket
 
     public int Calls => _calls;
 
+    /// <summary>What a page's opening waits for, as for a block that does not come.</summary>
+    public Task PageGate { get; set; } = Task.CompletedTask;
+
     /// <summary>A node that keeps no events any more.</summary>
     public bool ForgetsEvents { get; set; }
 
@@ -125,12 +128,16 @@ internal sealed class LedgerDouble(VerificationKey key) : IProviderMarket
     public Task<IReadOnlyList<PageEvent>> PageHistoryAsync(uint page, ulong toEpoch, CancellationToken cancellation) =>
         Step<IReadOnlyList<PageEvent>>(() => [.. _events.Where(e => !ForgetsEvents && e.Page == page && e.Epoch <= toEpoch).Select(e => e.Event)]);
 
-    public Task<uint> OpenPageAsync(int slots, CancellationToken cancellation) => Step(() =>
+    public async Task<uint> OpenPageAsync(int slots, CancellationToken cancellation)
     {
-        Now.Pages.Add(new Page(PageState.Empty(slots).Root.ToBigInteger(), 0, 0, 0, slots));
-        Mine();
-        return (uint)Now.Pages.Count - 1;
-    });
+        await PageGate;
+        return await Step(() =>
+        {
+            Now.Pages.Add(new Page(PageState.Empty(slots).Root.ToBigInteger(), 0, 0, 0, slots));
+            Mine();
+            return (uint)Now.Pages.Count - 1;
+        });
+    }
 
     public Task<AcceptedOrder> AcceptAsync(ulong leaseId, uint page, Terms terms, CancellationToken cancellation) => Step(() =>
     {

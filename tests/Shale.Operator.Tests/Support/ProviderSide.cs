@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Numerics;
 using Shale.Bn254.BabyJubjub;
 using Shale.Chain;
@@ -36,12 +37,12 @@ internal sealed class ProviderSide : IAsyncDisposable
 
     public Shale.Testing.ManualTimeProvider Time { get; } = new();
 
-    public List<string> Said { get; } = [];
+    public ConcurrentQueue<string> Said { get; } = new();
 
     public OperatorService Start(Func<OperatorOptions, OperatorOptions>? change = null)
     {
         var options = new OperatorOptions { StateDirectory = Folder, ProvingKeys = new Dictionary<int, string> { [8] = _key.KeyPath }, Capacity = new MachineCapacity(4, 8UL << 30, 0) };
-        return new OperatorService(change?.Invoke(options) ?? options, Ledger, _key.Prover, Time, Said.Add);
+        return new OperatorService(change?.Invoke(options) ?? options, Ledger, _key.Prover, Time, Said.Enqueue);
     }
 
     public Order Order(ulong seed, uint cpus = 1, ulong duration = 0)

@@ -1,25 +1,30 @@
+using System.Diagnostics;
 using System.Net.Sockets;
 
-namespace Shale.Interop.Tests;
+namespace Shale.Testing;
 
-/// <summary>Waits for conditions: three minutes, so that a slow machine is no failure.</summary>
+/// <summary>Waits for conditions: three minutes, which is for what never comes; a slow machine is no failure.</summary>
 internal static class Wait
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(180);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
 
     public static Task UntilAsync(Func<bool> condition, string what, Func<string>? explain = null) => UntilAsync(() => Task.FromResult(condition()), what, explain);
 
-    public static async Task UntilAsync(Func<Task<bool>> condition, string what, Func<string>? explain = null)
+    /// <param name="condition">Is asked until it holds.</param>
+    /// <param name="what">What is waited for.</param>
+    /// <param name="explain">What to say besides, should it not come.</param>
+    /// <param name="milliseconds">Between two questions: more where each starts a program.</param>
+    public static async Task UntilAsync(Func<Task<bool>> condition, string what, Func<string>? explain = null, int milliseconds = 50)
     {
-        var started = System.Diagnostics.Stopwatch.GetTimestamp();
+        var started = Stopwatch.GetTimestamp();
         while (!await condition())
         {
-            if (System.Diagnostics.Stopwatch.GetElapsedTime(started) > Limit)
+            if (Stopwatch.GetElapsedTime(started) > Limit)
             {
                 throw new TimeoutException($"Waited {Limit.TotalSeconds} s for {what}. {explain?.Invoke()}");
             }
 
-            await Task.Delay(50);
+            await Task.Delay(milliseconds);
         }
     }
 
