@@ -7,12 +7,12 @@ namespace Shale.Testing;
 internal sealed class OwnEngine : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
-    private static int next;
+    private static int s_next;
 
     private readonly string _folder = Directory.CreateTempSubdirectory("shale-engine-").FullName;
 
     // Test processes run one after the other; several engines of one must not share their networks.
-    private readonly int _network = 213 + (Interlocked.Increment(ref next) % 16);
+    private readonly int _network = 213 + (Interlocked.Increment(ref s_next) % 16);
     private Process? _process;
 
     private OwnEngine()

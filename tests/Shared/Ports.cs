@@ -13,13 +13,13 @@ internal static class Ports
     private const int Count = 20_000;
 
     // Another test process is most likely elsewhere.
-    private static int next = Random.Shared.Next(Count);
+    private static int s_next = Random.Shared.Next(Count);
 
     public static int Free()
     {
         for (var tried = 0; tried < Count; tried++)
         {
-            var port = First + (int)((uint)Interlocked.Increment(ref next) % Count);
+            var port = First + (int)((uint)Interlocked.Increment(ref s_next) % Count);
             using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
             try
             {
