@@ -87,8 +87,7 @@ internal sealed class OperatorCommandOptions
             }
 
             CheckHostKeys(state, record.HostKeys);
-            var line = new TransactionLine();
-            var market = new ProviderMarket(chain, network, ChainCommandOptions.Writer(chain, network, account, line), provider);
+            var market = new ProviderMarket(chain, network, ChainCommandOptions.Writer(chain, network, account, new TransactionTrouble(Say)), provider);
             var options = new OperatorOptions
             {
                 StateDirectory = Path.GetFullPath(state),
@@ -103,7 +102,7 @@ internal sealed class OperatorCommandOptions
                 ChargeWindow = parsed.GetValue(_window),
                 ChargeGrace = parsed.GetValue(_grace),
             };
-            return new OperatorSession(new OperatorService(options, market, TimeProvider.System, Say), market, network.Name, chain, account, line);
+            return new OperatorSession(new OperatorService(options, market, TimeProvider.System, Say), market, network.Name, chain, account);
         }
         catch
         {
@@ -163,11 +162,10 @@ internal sealed class OperatorCommandOptions
 }
 
 /// <summary>An operator that is ready to work.</summary>
-internal sealed record OperatorSession(OperatorService Service, ProviderMarket Market, string NetworkName, ChainClient Chain, KeyAccount Account, TransactionLine Line) : IDisposable
+internal sealed record OperatorSession(OperatorService Service, ProviderMarket Market, string NetworkName, ChainClient Chain, KeyAccount Account) : IDisposable
 {
     public void Dispose()
     {
-        Line.Dispose();
         Account.Dispose();
         Chain.Dispose();
     }

@@ -6,6 +6,7 @@ using Shale.Chain.Accounts;
 using Shale.Chain.Market;
 using Shale.Chain.Networks;
 using Shale.Chain.Rpc;
+using Shale.Chain.Transactions;
 using Shale.Cli.Commands;
 using Shale.Payments.Vouchers;
 
@@ -153,8 +154,8 @@ internal sealed class ChainCommandOptions
     }
 
     /// <summary>What sends the account's transactions; those that were signed are kept in the user's folder.</summary>
-    public static MarketWriter Writer(ChainClient chain, Network network, IAccount account, TransactionLine line) =>
-        new(network, new WalletTransactor(chain, network, account, Path.Combine(Home, "transactions"), line));
+    public static MarketWriter Writer(ChainClient chain, Network network, IAccount account, IProgress<TransactionProgress> progress) =>
+        new(network, new WalletTransactor(chain, network, account, Path.Combine(Home, "transactions"), progress));
 
     /// <summary>An amount of FIL from the command line.</summary>
     public static UInt128 Amount(string text, string option) => FilAmount.TryParse(text, out var amount)
