@@ -54,8 +54,9 @@ public sealed class FileLeaseDirectory : ILeaseDirectory
         watcher.Renamed += (_, _) => wake.Writer.TryWrite(true);
         watcher.Deleted += (_, _) => wake.Writer.TryWrite(true);
         watcher.EnableRaisingEvents = true;
-        Scan();
-        foreach (var lease in All)
+
+        // First what was removed since somebody looked at All.
+        foreach (var lease in Scan().Where(l => l.State == LeaseState.Closed).Concat(All))
         {
             yield return lease;
         }

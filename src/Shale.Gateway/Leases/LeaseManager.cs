@@ -17,9 +17,15 @@ public sealed class LeaseManager
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
 
-    /// <summary>Serves nothing yet: see <see cref="RunAsync"/>. <paramref name="settlements"/> is shown every record, of leases that are over too.</summary>
-    public LeaseManager(FileLeaseDirectory directory, ILeaseContainers containers, IServiceGate gate, Func<LeaseRecord, Task> settlements, GatewayMetrics metrics, TimeProvider time, ILogger logger) =>
+    /// <summary>Knows the directory's leases, and serves none yet: see <see cref="RunAsync"/>. <paramref name="settlements"/> is shown every record, of leases that are over too.</summary>
+    public LeaseManager(FileLeaseDirectory directory, ILeaseContainers containers, IServiceGate gate, Func<LeaseRecord, Task> settlements, GatewayMetrics metrics, TimeProvider time, ILogger logger)
+    {
         (_directory, _containers, _gate, _settlements, _metrics, _time, _logger) = (directory, containers, gate, settlements, metrics, time, logger);
+        foreach (var record in directory.All.Where(r => r.State != LeaseState.Closed))
+        {
+            _ = Add(record);
+        }
+    }
 
     /// <summary>The leases in service.</summary>
     public ICollection<LeaseService> Services => _services.Values;
@@ -32,6 +38,11 @@ public sealed class LeaseManager
     {
         _ = RemoveStrayContainersAsync(cancellation);
         _ = FollowContainersAsync(cancellation);
+        foreach (var service in _services.Values)
+        {
+            _ = service.StartAsync();
+        }
+
         await foreach (var record in _directory.FollowAsync(cancellation).ConfigureAwait(false))
         {
             Apply(record);
@@ -89,13 +100,19 @@ public sealed class LeaseManager
         }
         else
         {
-            service = new LeaseService(record, _containers, _gate, _directory.Root, _time, _logger);
-            _services[record.Id] = service;
-            _metrics.LeasesChanged(1);
-            GatewayLog.LeaseServed(_logger, record.Id, record.Container.Image);
-            _gate.OnLeaseChanged(service);
-            _ = service.StartAsync();
+            _ = Add(record).StartAsync();
         }
+    }
+
+    /// <summary>Takes a lease in, so that its keys are known. Who connects before it is started waits for that.</summary>
+    private LeaseService Add(LeaseRecord record)
+    {
+        var service = new LeaseService(record, _containers, _gate, _directory.Root, _time, _logger);
+        _services[record.Id] = service;
+        _metrics.LeasesChanged(1);
+        GatewayLog.LeaseServed(_logger, record.Id, record.Container.Image);
+        _gate.OnLeaseChanged(service);
+        return service;
     }
 
     private async Task FollowContainersAsync(CancellationToken cancellation)
