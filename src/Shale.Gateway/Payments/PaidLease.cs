@@ -376,9 +376,10 @@ internal sealed class PaidLease : IAsyncDisposable
         }
     }
 
-    /// <summary>Asks one payer after the other until one pays.</summary>
+    /// <summary>Asks one payer after the other until one pays. That another didn't is then no matter: a short ssh ends while somebody else keeps the lease.</summary>
     private async Task ChargeAllAsync()
     {
+        RoundOutcome unpaid = default;
         foreach (var payer in _payers.Keys)
         {
             RoundOutcome outcome;
@@ -400,9 +401,13 @@ internal sealed class PaidLease : IAsyncDisposable
                 _asking.Release();
             }
 
-            await ActOnAsync(outcome).ConfigureAwait(false);
-            if (outcome.Status is RoundStatus.Paid or RoundStatus.Resumed)
+            if (outcome.Status is RoundStatus.Unpaid or RoundStatus.OwnFault)
             {
+                unpaid = outcome;
+            }
+            else if (outcome.Status != RoundStatus.Idle)
+            {
+                await ActOnAsync(outcome).ConfigureAwait(false);
                 if (outcome.ProbeWanted.Length > 0)
                 {
                     // Beside the charges: a probe may take its time.
@@ -412,6 +417,8 @@ internal sealed class PaidLease : IAsyncDisposable
                 return;
             }
         }
+
+        await ActOnAsync(unpaid).ConfigureAwait(false);
     }
 
     /// <summary>Runs the probe that a payer asked for with its voucher, and tells it the result.</summary>
