@@ -22,8 +22,8 @@ public interface IProviderMarket
     /// <summary>The newest epoch, and the newest that is final.</summary>
     Task<ChainTip> TipAsync(CancellationToken cancellation);
 
-    /// <summary>Orders to this provider from an epoch on, as far as the newest epoch knows; they may be taken back by a reorganisation.</summary>
-    Task<IReadOnlyList<PlacedOrder>> OrdersAsync(ulong fromEpoch, CancellationToken cancellation);
+    /// <summary>Orders to this provider of these epochs, the last included; they may be taken back by a reorganisation.</summary>
+    Task<IReadOnlyList<PlacedOrder>> OrdersAsync(ulong fromEpoch, ulong toEpoch, CancellationToken cancellation);
 
     /// <summary>The provider's record.</summary>
     Task<ShaleRegistry.Provider> ProviderAsync(CancellationToken cancellation);

@@ -42,6 +42,7 @@ public sealed class OperatorService
     private HashSet<string> _alarms = [];
     private HashSet<string> _before = [];
     private ulong? _seenOrders;
+    private int _forgotten;
     private string? _providerName;
     private string _step = "";
 
@@ -151,13 +152,14 @@ public sealed class OperatorService
 
     private async Task TakeOrdersAsync(ChainTip tip, CancellationToken cancellation)
     {
+        var forgotten = _forgotten;
         foreach (var half in _orders.All.Where(l => l.Stage == LeaseStage.Accepting).ToList())
         {
             await AcceptAsync(half, tip, cancellation).ConfigureAwait(false);
         }
 
         var from = _seenOrders is { } seen ? seen - Math.Min(seen, OrderOverlap) : tip.Latest - Math.Min(tip.Latest, OrderWindow);
-        var placed = await _market.OrdersAsync(from, cancellation).ConfigureAwait(false);
+        var placed = await _market.OrdersAsync(from, tip.Latest, cancellation).ConfigureAwait(false);
         var news = placed.Where(p => _orders.Find(p.LeaseId) is null && p.Deadline > tip.Latest).ToList();
         if (news.Count > 0)
         {
@@ -177,7 +179,10 @@ public sealed class OperatorService
             }
         }
 
-        _seenOrders = tip.Latest;
+        if (_forgotten == forgotten)
+        {
+            _seenOrders = tip.Latest;
+        }
     }
 
     /// <summary>What the engine knows an offered image by: what shale offer put wrote down, else its name at its digest.</summary>
@@ -201,7 +206,13 @@ public sealed class OperatorService
     {
         _step = string.Create(CultureInfo.InvariantCulture, $"looking at order {lease.Id}");
         var onChain = (await _market.LeasesAsync([lease.Id], tip.Latest, cancellation).ConfigureAwait(false)).GetValueOrDefault(lease.Id);
-        switch (onChain?.State)
+        if (onChain is null || !Admission.IsOf(lease, onChain))
+        {
+            Forget(lease);
+            return;
+        }
+
+        switch (onChain.State)
         {
             case LeaseState.Created when onChain.Deadline > tip.Latest:
                 var provider = await _market.ProviderAsync(cancellation).ConfigureAwait(false);
@@ -230,8 +241,17 @@ public sealed class OperatorService
                 break;
             default:
                 _orders.Put(lease with { Stage = LeaseStage.Declined, Reason = "it was no longer there to accept" });
+                _say(string.Create(CultureInfo.InvariantCulture, $"order {lease.Id} was no longer there to accept: it is {onChain.State}"));
                 break;
         }
+    }
+
+    /// <summary>The chain has no such order now, or another one of that number. What it has instead is looked for once more, from as far back as orders are.</summary>
+    private void Forget(OperatorLease lease)
+    {
+        _orders.Remove(lease.Id);
+        (_seenOrders, _forgotten) = (null, _forgotten + 1);
+        _say(string.Create(CultureInfo.InvariantCulture, $"order {lease.Id} of {lease.Client} was taken back by a reorganisation"));
     }
 
     private async Task<uint> FreePageAsync(CancellationToken cancellation)
@@ -295,6 +315,9 @@ public sealed class OperatorService
 
         switch (lease.Stage)
         {
+            case LeaseStage.Accepted when latest is null || !Admission.IsOf(lease, latest):
+                Forget(lease);
+                break;
             case LeaseStage.Accepted when final is { State: LeaseState.Active or LeaseState.Closing }:
                 lease = lease with { Stage = LeaseStage.Serving, Deposit = final.Amount.ToString(CultureInfo.InvariantCulture), ServedFrom = _time.GetUtcNow() };
                 _orders.Put(lease);

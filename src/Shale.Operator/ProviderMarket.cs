@@ -51,10 +51,9 @@ public sealed class ProviderMarket : IProviderMarket
     }
 
     /// <inheritdoc/>
-    public async Task<IReadOnlyList<PlacedOrder>> OrdersAsync(ulong fromEpoch, CancellationToken cancellation)
+    public async Task<IReadOnlyList<PlacedOrder>> OrdersAsync(ulong fromEpoch, ulong toEpoch, CancellationToken cancellation)
     {
-        var head = await _chain.GetHeadAsync(cancellation).ConfigureAwait(false);
-        var events = await _events.ReadRangeAsync(Math.Max(fromEpoch, _network.DeployedAt), head, cancellation).ConfigureAwait(false);
+        var events = await _events.ReadRangeAsync(Math.Max(fromEpoch, _network.DeployedAt), toEpoch, cancellation).ConfigureAwait(false);
         return
         [
             .. events.Where(e => e.Event is ShaleMarket.LeaseCreatedEvent created && created.Provider == Provider)

@@ -81,6 +81,49 @@ public sealed class OperatorServiceTests(ProvingKeyFixture key) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Order_PlacedAfterARoundHasLookedAtTheChain_IsTheNextRounds()
+    {
+        var service = _side.Start();
+        ulong id = 0;
+        _side.Ledger.AfterTip = () =>
+        {
+            _side.Ledger.AfterTip = null;
+            _side.Ledger.Mine();
+            id = _side.Ledger.Place(_side.Order(7));
+        };
+        await service.RoundAsync(default);
+        Assert.Equal(LeaseState.Created, _side.Ledger.Lease(id).State);
+
+        await service.RoundAsync(default);
+        Assert.Equal(LeaseState.Accepted, _side.Ledger.Lease(id).State);
+    }
+
+    [Fact]
+    public async Task Order_ThatAReorganisationTookBack_LeavesItsNumberToAnother()
+    {
+        var service = _side.Start();
+        var id = _side.Ledger.Place(_side.Order(7));
+        await service.RoundAsync(default);
+        var first = Assert.Single(service.Leases).PayerKey;
+        _side.Ledger.TakeBack(id);
+        await service.RoundAsync(default);
+        Assert.Empty(service.Leases);
+
+        // The same while the operator does not look.
+        Assert.Equal(id, _side.Ledger.Place(_side.Order(8)));
+        await service.RoundAsync(default);
+        _side.Ledger.TakeBack(id);
+        Assert.Equal(id, _side.Ledger.Place(_side.Order(9)));
+        await service.RoundAsync(default);
+        await service.RoundAsync(default);
+        Assert.Equal(LeaseState.Accepted, _side.Ledger.Lease(id).State);
+        _side.Ledger.Confirm(id, 1_000);
+        await RoundsAsync(service, 2);
+        Assert.Equal(_side.PayerKey(9), _side.Record(id)!.Payment!.PayerKey);
+        Assert.NotEqual(first, _side.PayerKey(9));
+    }
+
+    [Fact]
     public async Task Machine_WithRoomForTwo_AcceptsNoThird()
     {
         var service = _side.Start();

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Numerics;
 using Shale.Bn254.BabyJubjub;
 using Shale.Bn254.Fields;
 using Shale.Chain.Contracts;
@@ -76,7 +77,7 @@ internal static class Admission
                 return "the offer has no price";
             }
 
-            if (!TryReadPayer(order, out payer))
+            if (!TryReadPayer(order.Ax, order.Ay, out payer))
             {
                 return "the payment key is not a point of BabyJubjub's prime-order subgroup: no voucher of it could be collected";
             }
@@ -136,16 +137,20 @@ internal static class Admission
         static UInt128 Left(UInt128 has, UInt128 used) => has > used ? has - used : 0;
     }
 
+    /// <summary>Whether a record on chain is that of an order: after a reorganisation another one may have its number.</summary>
+    public static bool IsOf(OperatorLease lease, Lease record) =>
+        lease.Client == record.Client.ToString() && TryReadPayer(record.Ax, record.Ay, out var payer) && lease.PayerKey == payer;
+
     /// <summary>The compressed payment key of an order, hex; false where it could never pay.</summary>
-    public static bool TryReadPayer(Order order, out string payer)
+    private static bool TryReadPayer(BigInteger ax, BigInteger ay, out string payer)
     {
         payer = "";
-        if (order.Ax >= Fr.Modulus || order.Ay >= Fr.Modulus || order.Ax.Sign < 0 || order.Ay.Sign < 0)
+        if (ax >= Fr.Modulus || ay >= Fr.Modulus || ax.Sign < 0 || ay.Sign < 0)
         {
             return false;
         }
 
-        var point = new BabyJubjubPoint(Fr.FromBigInteger(order.Ax), Fr.FromBigInteger(order.Ay));
+        var point = new BabyJubjubPoint(Fr.FromBigInteger(ax), Fr.FromBigInteger(ay));
         if (!EdDsaPublicKey.TryCreate(point, out var key) || !key.IsInSubgroup)
         {
             return false;

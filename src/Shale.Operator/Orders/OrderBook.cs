@@ -47,4 +47,11 @@ internal sealed class OrderBook
         AtomicFile.Write(Path.Combine(_folder, lease.Id.ToString(CultureInfo.InvariantCulture) + ".json"), JsonSerializer.SerializeToUtf8Bytes(lease, OperatorJson.Default.OperatorLease));
         _leases[lease.Id] = lease;
     }
+
+    /// <summary>Forgets an order that the chain does not have: should it come back, it is a new one.</summary>
+    public void Remove(ulong id)
+    {
+        File.Delete(Path.Combine(_folder, id.ToString(CultureInfo.InvariantCulture) + ".json"));
+        _leases.Remove(id);
+    }
 }

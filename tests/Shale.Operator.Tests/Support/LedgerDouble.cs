@@ -38,6 +38,9 @@ internal sealed class LedgerDouble(VerificationKey key) : IProviderMarket
 
     public int Calls => _calls;
 
+    /// <summary>What happens on chain between a round's look at the newest epoch and its look for orders.</summary>
+    public Action? AfterTip { get; set; }
+
     /// <summary>What a page's opening waits for, as for a block that does not come.</summary>
     public Task PageGate { get; set; } = Task.CompletedTask;
 
@@ -72,6 +75,24 @@ internal sealed class LedgerDouble(VerificationKey key) : IProviderMarket
         _orders.Add(new PlacedOrder(id, client, deadline, (ulong)_epochs.Count - 1, order));
         Mine();
         return id;
+    }
+
+    /// <summary>A reorganisation: the newest order never was, and its number is free again.</summary>
+    public void TakeBack(ulong id)
+    {
+        Xunit.Assert.Equal((ulong)Now.Leases.Count, id);
+        var lease = Now.Leases[id];
+        if (lease.State != LeaseState.Created)
+        {
+            var page = Now.Pages[(int)lease.Page];
+            Now.Pages[(int)lease.Page] = page with { Taken = page.Taken & ~(BigInteger.One << lease.Slot) };
+        }
+
+        _orders.RemoveAll(o => o.LeaseId == id);
+        foreach (var epoch in _epochs)
+        {
+            epoch.Leases.Remove(id);
+        }
     }
 
     public void Confirm(ulong id, UInt128 deposit)
@@ -114,7 +135,12 @@ internal sealed class LedgerDouble(VerificationKey key) : IProviderMarket
 
     public Task<ChainTip> TipAsync(CancellationToken cancellation) => Step(() => Tip);
 
-    public Task<IReadOnlyList<PlacedOrder>> OrdersAsync(ulong fromEpoch, CancellationToken cancellation) => Step<IReadOnlyList<PlacedOrder>>(() => [.. _orders.Where(o => o.Epoch >= fromEpoch)]);
+    public Task<IReadOnlyList<PlacedOrder>> OrdersAsync(ulong fromEpoch, ulong toEpoch, CancellationToken cancellation) =>
+        Step<IReadOnlyList<PlacedOrder>>(() =>
+        {
+            AfterTip?.Invoke();
+            return [.. _orders.Where(o => o.Epoch >= fromEpoch && o.Epoch <= toEpoch)];
+        });
 
     public Task<ShaleRegistry.Provider> ProviderAsync(CancellationToken cancellation) => Step(() => new ShaleRegistry.Provider(default, default, default, 0, false, 1, "127.0.0.1:22", [Bytes32.Keccak([1])]));
 

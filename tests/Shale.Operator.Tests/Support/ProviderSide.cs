@@ -54,6 +54,8 @@ internal sealed class ProviderSide : IAsyncDisposable
         return new Order(1, 1, Price, duration, key.PublicKey.Point.X.ToBigInteger(), key.PublicKey.Point.Y.ToBigInteger(), new Resources(cpus, 1UL << 30, 0, "", 0), Digest, ["ssh-ed25519 AAAA test"], []);
     }
 
+    public string PayerKey(ulong seed) => _keys[seed].PublicKey.ToString();
+
     /// <summary>What the gateway writes when the client has paid so much.</summary>
     public async Task PayAsync(ulong lease, ulong keySeed, ulong cumulative)
     {
