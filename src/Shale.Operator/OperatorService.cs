@@ -41,6 +41,7 @@ public sealed class OperatorService
     private readonly Settler _settler;
     private HashSet<string> _alarms = [];
     private HashSet<string> _before = [];
+    private ulong _newest;
     private ulong? _seenOrders;
     private int _forgotten;
     private string? _providerName;
@@ -102,6 +103,14 @@ public sealed class OperatorService
     {
         _step = "asking for the newest epoch";
         var tip = await _market.TipAsync(cancellation).ConfigureAwait(false);
+        if (tip.Latest < _newest)
+        {
+            // What it does not have yet would look as if it had been taken back.
+            Alarm(string.Create(CultureInfo.InvariantCulture, $"the node is at epoch {tip.Latest}, and {_newest} was reached before: waiting until it has caught up"));
+            return;
+        }
+
+        _newest = tip.Latest;
         _step = "reading the voucher log";
         await _vouchers.RefreshAsync(cancellation).ConfigureAwait(false);
         _step = "asking for its provider";

@@ -124,6 +124,23 @@ public sealed class OperatorServiceTests(ProvingKeyFixture key) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Node_BehindWhatWasSeenBefore_TakesNothingBack()
+    {
+        var service = _side.Start();
+        var id = _side.Ledger.Place(_side.Order(7));
+        await service.RoundAsync(default);
+        _side.Ledger.Lag = 5;
+        await service.RoundAsync(default);
+        Assert.Equal(LeaseStage.Accepted, Assert.Single(service.Leases).Stage);
+        Assert.Contains(_side.Said, s => s.Contains("waiting until it has caught up", StringComparison.Ordinal));
+
+        _side.Ledger.Lag = 0;
+        _side.Ledger.Confirm(id, 1_000);
+        await RoundsAsync(service, 2);
+        Assert.Equal("1000", _side.Record(id)!.Payment!.Deposit);
+    }
+
+    [Fact]
     public async Task Machine_WithRoomForTwo_AcceptsNoThird()
     {
         var service = _side.Start();

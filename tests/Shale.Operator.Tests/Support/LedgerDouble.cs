@@ -38,6 +38,9 @@ internal sealed class LedgerDouble(VerificationKey key) : IProviderMarket
 
     public int Calls => _calls;
 
+    /// <summary>How many epochs the node that answers is behind the chain.</summary>
+    public ulong Lag { get; set; }
+
     /// <summary>What happens on chain between a round's look at the newest epoch and its look for orders.</summary>
     public Action? AfterTip { get; set; }
 
@@ -133,7 +136,7 @@ internal sealed class LedgerDouble(VerificationKey key) : IProviderMarket
 
     private ChainTip Tip => new((ulong)_epochs.Count - 1, (ulong)Math.Max(0, _epochs.Count - 1 - (int)FinalityLag));
 
-    public Task<ChainTip> TipAsync(CancellationToken cancellation) => Step(() => Tip);
+    public Task<ChainTip> TipAsync(CancellationToken cancellation) => Step(() => new ChainTip(Tip.Latest - Math.Min(Tip.Latest, Lag), Tip.Final - Math.Min(Tip.Final, Lag)));
 
     public Task<IReadOnlyList<PlacedOrder>> OrdersAsync(ulong fromEpoch, ulong toEpoch, CancellationToken cancellation) =>
         Step<IReadOnlyList<PlacedOrder>>(() =>
