@@ -16,6 +16,9 @@ internal sealed class Report
     public void Row(string figure, string ours, string reference, double ratio, string goal) =>
         Emit(FormattableString.Invariant($"| {figure} | {ours} | {reference} | {ratio:0.00} | {goal} |"));
 
+    /// <summary>What has to be known to read the table above.</summary>
+    public void Note(string text) => Emit("\n" + text);
+
     /// <summary>Runs both in turn, A B A B …, after one uncounted run of each; returns the medians in seconds and the median of the pairwise ratios A/B.</summary>
     public static async Task<(double A, double B, double Ratio)> PairAsync(int runs, Func<Task> a, Func<Task> b)
     {

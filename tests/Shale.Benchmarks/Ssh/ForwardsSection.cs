@@ -9,7 +9,7 @@ namespace Shale.Benchmarks.Ssh;
 /// <summary>A port that stock ssh forwards (-L) to a server in the container: the gateway beside sshd in a container of the same image, in turns. SHALE_BENCH_SHORT=1: a tenth of the size.</summary>
 internal sealed class ForwardsSection : ISection
 {
-    private const int Rounds = 7;
+    private const int Rounds = 15;
     private const int Echoes = 300;
 
     private static readonly long Size = Environment.GetEnvironmentVariable("SHALE_BENCH_SHORT") == "1" ? 100_000_000 : 1_000_000_000;
