@@ -106,7 +106,7 @@ public sealed class OperatorService
         if (tip.Latest < _newest)
         {
             // What it does not have yet would look as if it had been taken back.
-            Alarm(string.Create(CultureInfo.InvariantCulture, $"the node is at epoch {tip.Latest}, and {_newest} was reached before: waiting until it has caught up"));
+            Alarm(string.Create(CultureInfo.InvariantCulture, $"the node is behind epoch {_newest}, which was reached before: waiting until it has caught up"));
             return;
         }
 
