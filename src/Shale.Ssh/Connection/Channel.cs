@@ -32,6 +32,9 @@ internal sealed class Channel : SshChannel
     /// <summary>What a packet of keystrokes, a pasted line or a small request has at most.</summary>
     private const int ShortInput = 16 * 1024;
 
+    /// <summary>How long a peer may give no credit for what is on its way before its pace is no longer followed.</summary>
+    private static readonly TimeSpan PacePatience = TimeSpan.FromSeconds(2);
+
     private readonly ChannelMultiplexer _multiplexer;
     private readonly Lock _gate = new();
     private readonly InputScheduler _scheduler = new();
@@ -43,6 +46,7 @@ internal sealed class Channel : SshChannel
     private readonly CancellationTokenSource _closed = new();
     private readonly Queue<TaskCompletionSource<bool>> _replies = new();
     private SendWindow _sendWindow = new(0);
+    private readonly SendPace _pace = new(TimeProvider.System);
     private bool _outputEnded;
     private bool _eofReceived;
     private bool _closeSent;
@@ -283,6 +287,7 @@ internal sealed class Channel : SshChannel
             return false;
         }
 
+        _pace.OnCredit(count);
         if (_waiter.IsArmed)
         {
             // Who waits to send goes on in this call where no other channel's messages would wait for him.
@@ -391,6 +396,7 @@ internal sealed class Channel : SshChannel
                 {
                     // The peer didn't get it, so its window is as it was.
                     _sendWindow.TryGrow((uint)taken);
+                    _pace.OnNotSent(taken);
                     cancellationToken.ThrowIfCancellationRequested();
                     throw ClosedException();
                 }
@@ -413,24 +419,36 @@ internal sealed class Channel : SshChannel
                 throw ClosedException();
             }
 
-            var taken = _sendWindow.Take(wanted);
+            var allowed = Allow(wanted);
+            var taken = _sendWindow.Take(allowed);
             if (taken > 0)
             {
+                _pace.OnSent(taken);
                 return taken;
             }
 
             _waiter.Arm();
-            if (_sendWindow.Available > 0 || _outputEnded)
+            if ((_sendWindow.Available > 0 && Allow(wanted) > 0) || _outputEnded)
             {
                 _waiter.TryComplete(true);
             }
 
             _multiplexer.Flush();
+            using var patience = allowed == 0 ? new Timer(OnNoCredit, null, PacePatience, Timeout.InfiniteTimeSpan) : null;
             if (!await _waiter.WaitAsync(cancellationToken))
             {
                 cancellationToken.ThrowIfCancellationRequested();
             }
         }
+    }
+
+    /// <summary>What may be sent now without making other channels wait for it.</summary>
+    private int Allow(int wanted) => IsOnlyOne ? wanted : _pace.Allow(wanted);
+
+    private void OnNoCredit(object? state)
+    {
+        _pace.GiveUp();
+        _waiter.TryComplete(true);
     }
 
     private async ValueTask<bool> SealAsync(byte[] array, int offset, int count, uint dataType, bool hasMore, bool flush, CancellationToken cancellationToken)
