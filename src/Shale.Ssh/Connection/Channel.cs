@@ -443,7 +443,7 @@ internal sealed class Channel : SshChannel
     }
 
     /// <summary>What may be sent now without making other channels wait for it.</summary>
-    private int Allow(int wanted) => IsOnlyOne ? wanted : _pace.Allow(wanted);
+    private int Allow(int wanted) => _multiplexer.HasOthers(this) ? _pace.Allow(wanted) : wanted;
 
     private void OnNoCredit(object? state)
     {

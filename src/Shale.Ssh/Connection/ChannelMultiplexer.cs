@@ -24,6 +24,8 @@ internal sealed class ChannelMultiplexer(SshTransport transport, IConnectionRequ
     /// <summary>How much of what came may lie there before it is handed over, while more is there to be read: some packets, in one piece for whoever writes them on.</summary>
     internal const int MaxUnflushed = 128 * 1024;
 
+    private const string AgentChannel = "auth-agent@openssh.com";
+
     private readonly Lock _gate = new();
     private readonly List<Channel> _fed = [];
     private int _unflushed;
@@ -40,6 +42,24 @@ internal sealed class ChannelMultiplexer(SshTransport transport, IConnectionRequ
             {
                 return _channels.Count;
             }
+        }
+    }
+
+    /// <summary>Whether somebody may wait for what other channels than this bring: a program that asks an agent, who is asked now and then, waits for that and not for milliseconds.</summary>
+    public bool HasOthers(Channel channel)
+    {
+        lock (_gate)
+        {
+            // Most often there is one channel, or two.
+            foreach (var other in _channels.Values)
+            {
+                if (other != channel && other.ChannelType != AgentChannel)
+                {
+                    return true;
+                }
+            }
+
+            return false;
         }
     }
 
